@@ -10,6 +10,7 @@
 
 pub mod alarm;
 pub mod command;
+pub mod decode;
 pub mod geodesy;
 pub mod ids;
 pub mod ledger;

@@ -112,13 +112,14 @@ impl TimeRules {
         if ahead > self.future_max_ms {
             return Err(TimeRefusal::TooFarAhead { by_ms: ahead });
         }
-        if ahead < -self.age_max_ms {
-            return Err(TimeRefusal::TooOld { by_ms: -ahead });
+        let behind = now.saturating_sub(device.0);
+        if behind > self.age_max_ms {
+            return Err(TimeRefusal::TooOld { by_ms: behind });
         }
         let quality = if ahead > self.future_after_ms {
             TimeQuality::Future { by_ms: ahead }
-        } else if ahead < -self.late_after_ms {
-            TimeQuality::Late { by_ms: -ahead }
+        } else if behind > self.late_after_ms {
+            TimeQuality::Late { by_ms: behind }
         } else {
             TimeQuality::Good
         };
