@@ -8,6 +8,7 @@ use crate::units::Unit;
 use serde::{Deserialize, Serialize};
 
 /// Severity as a device or rule states it. Ordered: a greater one is worse.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -22,6 +23,7 @@ pub enum Severity {
 }
 
 /// Priority for the operator: how soon to act. Ordered: `P1` is less than `P4`, and more urgent.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Priority {
     /// At once.
@@ -35,6 +37,7 @@ pub enum Priority {
 }
 
 /// What the operator sees (ISA-18.2 states by name, never by letter), derived from the independent memories.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmState {
@@ -59,6 +62,7 @@ pub enum AlarmState {
 }
 
 /// One occurrence of an alarm as it stands.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Identity of the occurrence.
@@ -89,6 +93,9 @@ pub struct Alarm {
     pub priority: Priority,
     /// Why this priority: one line of arithmetic each.
     pub priority_reasons: Vec<Reason>,
+    /// Why messages were merged into this occurrence, or why it was annunciated as it was; newest wording per code.
+    #[serde(default)]
+    pub explanation: Vec<Reason>,
     /// What the operator sees.
     pub state: AlarmState,
     /// Memory: the condition holds.
@@ -132,6 +139,7 @@ pub struct Alarm {
 }
 
 /// One reason in words, with the numbers it rests on, so that the page can say it in its own language.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// Stable code, for example `severity`, `merged_repeat`, `class_weight`.
@@ -143,6 +151,7 @@ pub struct Reason {
 }
 
 /// One event in the life of an alarm; never coalesced away.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlarmEvent {
     /// The occurrence.
@@ -164,6 +173,7 @@ pub struct AlarmEvent {
 }
 
 /// What happened to an alarm.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmEventKind {
@@ -185,4 +195,6 @@ pub enum AlarmEventKind {
     Commented,
     /// Priority changed.
     Reprioritised,
+    /// A latched alarm was released by a person.
+    Reset,
 }

@@ -45,6 +45,11 @@ pub enum Command {
         /// The occurrence.
         alarm: AlarmId,
     },
+    /// Release a latched alarm whose condition is gone.
+    Reset {
+        /// The occurrence.
+        alarm: AlarmId,
+    },
     /// Add a remark.
     Comment {
         /// The occurrence.
@@ -61,6 +66,7 @@ impl Command {
             Command::Acknowledge { alarm, .. }
             | Command::Shelve { alarm, .. }
             | Command::Unshelve { alarm }
+            | Command::Reset { alarm }
             | Command::Comment { alarm, .. } => alarm,
         }
     }

@@ -15,6 +15,7 @@ pub struct Counts {
 }
 
 /// One row of the ledger.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRow {
     /// The door.
@@ -30,6 +31,7 @@ pub struct SourceRow {
 }
 
 /// The whole ledger as the API shows it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Sum over sources.

@@ -6,6 +6,7 @@ use crate::time::{DeviceTime, TimeQuality};
 use serde::{Deserialize, Serialize};
 
 /// How far to trust a reading (OPC UA Part 8 status severity).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quality {

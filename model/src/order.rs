@@ -5,6 +5,7 @@ use crate::ids::{AlarmId, Class, DeviceId, OrderId};
 use serde::{Deserialize, Serialize};
 
 /// Where an order stands (city-management flow, 2026 wording).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
@@ -50,6 +51,7 @@ pub struct OrderTrigger {
 }
 
 /// A work order as it stands.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// Identity.

@@ -101,6 +101,7 @@ pub struct AlarmChange {
 }
 
 /// A message in quarantine.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quarantined {
     /// Its place in the log, where the raw bytes are.

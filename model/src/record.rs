@@ -15,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Place of a record in the log, counted from 0 over the log's whole life.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(pub u64);
@@ -49,6 +50,7 @@ impl RecordKind {
 }
 
 /// The door a record came in by; the unit of the ledger's sources.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The reason a logged message went to quarantine. The raw bytes stay in the log.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A UCUM code such as `Cel`, `mg/m3`, `%` or `V`. Empty means dimensionless.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Unit(pub String);

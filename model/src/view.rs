@@ -5,6 +5,7 @@ use crate::observation::Quality;
 use serde::{Deserialize, Serialize};
 
 /// Whether a device is heard (limits per class in the rule set).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
@@ -17,6 +18,7 @@ pub enum Presence {
 }
 
 /// A moving unit as it stands.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitView {
     /// Device id.
@@ -48,6 +50,7 @@ pub struct UnitView {
 }
 
 /// A fixed device as it stands.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeviceView {
     /// Device id.
@@ -81,6 +84,7 @@ pub struct DeviceView {
 }
 
 /// The newest value of a point.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PointValue {
     /// Point.
