@@ -1,0 +1,213 @@
+//! The rule set: everything the alarm core decides by, in one value that a person can read, edit and compare.
+//!
+//! ```text
+//! version, time, classes     when a message is late, when a device is silent
+//! points                     what may be measured: label, unit, physical range
+//! types, defaults            alarm types by class and code: words for the operator, severity, consequence, behaviour
+//! limits                     which reading raises which type
+//! priority, merge            the arithmetic of P1–P4; windows and bounds of merging
+//! ```
+//!
+//! It is loaded from TOML or JSON; an unknown key is an error, and [`RuleSet::validate`] answers each contradiction with
+//! a sentence that says where it is and what to do. A new version travels through the log as configuration, so a replay
+//! sees the rules of its time. [`RuleSet::builtin`] is the first version, in Chinese, for a district like ours.
+//!
+//! Ordered maps only: what iterates here reaches outputs. Nothing here knows a clock; all durations are milliseconds.
+
+pub mod builtin;
+mod validate;
+
+use crate::threshold::LimitRule;
+use greenhub_model::alarm::{Priority, Severity};
+use greenhub_model::profile::DeviceProfile;
+use greenhub_model::units::Unit;
+use greenhub_model::{AlarmCode, Class, PointName, TimeRules};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use validate::RuleProblem;
+
+/// All rules of one version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSet {
+    /// Version, counted from 1; each change takes the next number.
+    pub version: u64,
+    /// Bounds for device time.
+    pub time: TimeRules,
+    /// Presence per class.
+    pub classes: BTreeMap<Class, ClassRules>,
+    /// Windows and bounds of merging and standing.
+    pub merge: MergeRules,
+    /// Arithmetic of the priority.
+    pub priority: PriorityRules,
+    /// What may be measured, per class.
+    pub points: BTreeMap<Class, BTreeMap<PointName, PointRule>>,
+    /// Alarm types per class and code.
+    pub types: BTreeMap<Class, BTreeMap<AlarmCode, AlarmType>>,
+    /// The type of a code that the table does not know, per class.
+    pub defaults: BTreeMap<Class, AlarmType>,
+    /// Limits on readings.
+    pub limits: Vec<LimitRule>,
+}
+
+/// When a device of a class is missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassRules {
+    /// Not heard for longer than this: silent. Milliseconds.
+    pub silent_after_ms: i64,
+    /// Not heard for longer than this: offline. Milliseconds.
+    pub offline_after_ms: i64,
+}
+
+/// A quantity that devices of a class measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointRule {
+    /// Name that people use.
+    pub label: String,
+    /// UCUM code.
+    pub unit: Unit,
+    /// Least value that makes sense, in `unit`.
+    pub min: f64,
+    /// Greatest value that makes sense, in `unit`.
+    pub max: f64,
+}
+
+/// An alarm type: what it means, what to do, how it behaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlarmType {
+    /// Title for people.
+    pub title: String,
+    /// Probable cause.
+    pub cause: String,
+    /// What happens if nobody acts.
+    pub consequence: String,
+    /// What the operator should do.
+    pub action: String,
+    /// Severity where the source states none.
+    pub severity: Severity,
+    /// How bad it gets, per kind of harm.
+    pub weights: Consequence,
+    /// Minutes the operator has before the consequence.
+    pub respond_within_min: u32,
+    /// Never less urgent than this, whatever the arithmetic says.
+    #[serde(default)]
+    pub at_least: Option<Priority>,
+    /// Whether a person must acknowledge it.
+    #[serde(default = "yes")]
+    pub ack_required: bool,
+    /// Held after the condition is gone until a person resets it.
+    #[serde(default)]
+    pub latching: bool,
+    /// Still active this long after the acknowledgement: annunciated again. Milliseconds.
+    #[serde(default)]
+    pub re_alarm_ms: Option<i64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Consequence per kind of harm: 0 none, 1 slight, 2 serious, 3 grave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consequence {
+    /// People.
+    #[serde(default)]
+    pub safety: u8,
+    /// Air, water, neighbours, permits.
+    #[serde(default)]
+    pub environment: u8,
+    /// What the district offers its people.
+    #[serde(default)]
+    pub service: u8,
+    /// Plant and money.
+    #[serde(default)]
+    pub asset: u8,
+}
+
+/// The sum behind P1–P4: severity + consequence + time to respond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorityRules {
+    /// Points of each severity.
+    pub severity: BTreeMap<Severity, i32>,
+    /// Points per level of harm to people.
+    pub safety: i32,
+    /// Points per level of harm to the environment.
+    pub environment: i32,
+    /// Points per level of harm to service.
+    pub service: i32,
+    /// Points per level of harm to plant and money.
+    pub asset: i32,
+    /// Points for little time to respond, the first row that fits; ordered by minutes.
+    pub response: Vec<ResponsePoints>,
+    /// From this sum on P1.
+    pub p1_from: i32,
+    /// From this sum on P2.
+    pub p2_from: i32,
+    /// From this sum on P3; below P4.
+    pub p3_from: i32,
+}
+
+/// One row of the response table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponsePoints {
+    /// For types whose time to respond is at most this many minutes.
+    pub within_min: u32,
+    /// Points.
+    pub points: i32,
+}
+
+/// Windows and bounds of merging and standing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergeRules {
+    /// A condition that comes back within this time after its return re-uses the occurrence and its order. Milliseconds.
+    pub reopen_window_ms: i64,
+    /// Raises of one alarm within `chatter_window_ms` that make it chattering.
+    pub chatter_raises: u32,
+    /// Window of the chatter count, milliseconds, ends included.
+    pub chatter_window_ms: i64,
+    /// Most alarm keys remembered of one device; further ones are folded into one alarm that says so.
+    pub keys_per_device_max: usize,
+    /// Longest time an operator may shelve, milliseconds.
+    pub shelve_max_ms: i64,
+}
+
+impl RuleSet {
+    /// The first rule set of the hub. It is valid (a test says so).
+    pub fn builtin() -> Self {
+        builtin::rules()
+    }
+
+    /// Checks the whole set; every problem is listed, not only the first.
+    pub fn validate(&self) -> Result<(), Vec<RuleProblem>> {
+        let problems = validate::problems(self);
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// The limits that watch `point` of a device: its own where its profile gives any, else those of the rule set for its
+    /// class and kind. Call it once per device and point and keep the result until rules or profile change.
+    pub fn limits_of(&self, profile: &DeviceProfile, point: &PointName) -> Vec<LimitRule> {
+        let own = profile.points.iter().find(|p| &p.name == point);
+        if let Some(own) = own.filter(|p| !p.limits.is_empty()) {
+            return own.limits.iter().map(|limit| LimitRule::of_profile(profile, own, limit)).collect();
+        }
+        let fits = |rule: &&LimitRule| {
+            rule.class == profile.class
+                && &rule.point == point
+                && rule.kind.as_ref().is_none_or(|kind| *kind == profile.kind)
+        };
+        self.limits.iter().filter(fits).cloned().collect()
+    }
+
+    /// What is known of a point of a class.
+    pub fn point(&self, class: Class, point: &str) -> Option<&PointRule> {
+        self.points.get(&class)?.get(point)
+    }
+}
