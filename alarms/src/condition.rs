@@ -87,7 +87,11 @@ impl Condition {
         AlarmKey {
             device: self.device.clone(),
             code: self.code.clone(),
-            sub_component: self.sub_component.as_deref().filter(|s| !s.is_empty()).map(|s| cut(s, SUB_COMPONENT_CHARS_MAX)),
+            sub_component: self
+                .sub_component
+                .as_deref()
+                .filter(|s| !s.is_empty())
+                .map(|s| cut(s, SUB_COMPONENT_CHARS_MAX)),
         }
     }
 }
@@ -102,7 +106,9 @@ pub(crate) fn cut(text: &str, chars: usize) -> String {
 
 /// A number that spreads devices over workers, the same on every machine (FNV-1a, 64 bits).
 pub fn partition(device: &str) -> u64 {
-    device.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    device
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// The number of the device that an alarm id names: where a command about this alarm must go.

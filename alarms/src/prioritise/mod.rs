@@ -43,7 +43,9 @@ pub fn prioritise(rules: &RuleSet, kind: &AlarmType, severity: Severity) -> (Pri
         sum if sum >= table.p3_from => (Priority::P3, format!("不低于 {}", table.p3_from)),
         _ => (Priority::P4, format!("低于 {}", table.p3_from)),
     };
-    reasons.push(Reason { code: "sum".into(), text: format!("合计 {sum} 分，{mark}，定为 {by_sum:?}"), points: None });
+    reasons.push(Reason {
+        code: "sum".into(), text: format!("合计 {sum} 分，{mark}，定为 {by_sum:?}"), points: None
+    });
     match kind.at_least {
         Some(floor) if floor < by_sum => {
             let text = format!("该类型规定至少为 {floor:?}");

@@ -169,6 +169,8 @@ pub struct ResponsePoints {
 pub struct MergeRules {
     /// A condition that comes back within this time after its return re-uses the occurrence and its order. Milliseconds.
     pub reopen_window_ms: i64,
+    /// An occurrence that is over is remembered this long (for its successor's link, remarks, repeated requests).
+    pub remember_ms: i64,
     /// Raises of one alarm within `chatter_window_ms` that make it chattering.
     pub chatter_raises: u32,
     /// Window of the chatter count, milliseconds, ends included.

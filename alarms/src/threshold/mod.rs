@@ -274,4 +274,3 @@ fn turn(rule: &LimitRule, memory: &mut LimitMemory, pending: Pending) -> Edge {
     memory.pending = None;
     Edge { active: memory.on, since: pending.since, at, value: pending.value }
 }
-

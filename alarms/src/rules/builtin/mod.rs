@@ -9,6 +9,7 @@ pub(super) fn rules() -> RuleSet {
         classes: BTreeMap::new(),
         merge: MergeRules {
             reopen_window_ms: 600_000,
+            remember_ms: 3_600_000,
             chatter_raises: 3,
             chatter_window_ms: 60_000,
             keys_per_device_max: 200,

@@ -1,0 +1,189 @@
+//! The keys of one device, and the names of its occurrences.
+//!
+//! An occurrence is named after the log position of its first raise. One record can give birth to several (an array with
+//! two connectors, a buffered upload): the second and later ones of one code get `-2`, `-3` behind the position. Positions
+//! never fall, so it is enough to remember the births of the newest one.
+
+use super::DeskOutput;
+use super::slot::Slot;
+use crate::condition::{AlarmKey, Condition};
+use crate::merge;
+use crate::rules::RuleSet;
+use greenhub_model::alarm::Alarm;
+use greenhub_model::{AlarmCode, AlarmId, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The alarm type that stands for all further kinds once a device has too many.
+pub(crate) const TOO_MANY_CODE: &str = "TOO_MANY_ALARMS";
+
+/// Everything remembered of one device.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Device {
+    slots: BTreeMap<SlotKey, Slot>,
+    #[serde(default, skip_serializing_if = "Births::is_empty")]
+    births: Births,
+    /// Under which time the desk's index holds it; not part of the memory.
+    #[serde(skip)]
+    pub(super) due_indexed: Option<ReceivedTime>,
+    #[serde(skip)]
+    pub(super) fade_indexed: Option<ReceivedTime>,
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        self.slots == other.slots && self.births == other.births
+    }
+}
+
+/// Code and sub-component; written as `CODE` or `CODE/part`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct SlotKey {
+    code: AlarmCode,
+    sub_component: Option<String>,
+}
+
+impl TryFrom<String> for SlotKey {
+    type Error = greenhub_model::IdError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (code, part) = match text.split_once('/') {
+            Some((code, part)) => (code, Some(part.to_owned())),
+            None => (text.as_str(), None),
+        };
+        Ok(Self { code: AlarmCode::new(code)?, sub_component: part })
+    }
+}
+
+impl From<SlotKey> for String {
+    fn from(key: SlotKey) -> String {
+        match key.sub_component {
+            Some(part) => format!("{}/{part}", key.code),
+            None => key.code.to_string(),
+        }
+    }
+}
+
+/// Occurrences born at the newest position, per code.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Births {
+    at: u64,
+    counts: BTreeMap<AlarmCode, u32>,
+}
+
+impl Births {
+    fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Names the next occurrence of `code` that begins at `position`.
+    pub(super) fn name(&mut self, device: &DeviceId, code: &AlarmCode, position: Position) -> AlarmId {
+        if self.at != position.0 {
+            self.at = position.0;
+            self.counts.clear();
+        }
+        let count = self.counts.entry(code.clone()).or_insert(0);
+        *count += 1;
+        let first = AlarmId::of(device, code, position.0);
+        match *count {
+            1 => first,
+            n => AlarmId::new(&format!("{first}-{n}")).expect("64 + 64 + 20 + 10 digits and 3 marks fit into 160"),
+        }
+    }
+}
+
+impl Device {
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(super) fn apply(&mut self, rules: &RuleSet, mut condition: Condition, out: &mut Vec<DeskOutput>) {
+        condition.at = condition.at.min(condition.received.millis());
+        let AlarmKey { code, sub_component, .. } = condition.key();
+        let key = SlotKey { code, sub_component };
+        condition.sub_component.clone_from(&key.sub_component);
+        if !self.slots.contains_key(&key) && self.slots.len() >= rules.merge.keys_per_device_max {
+            self.forget(condition.received);
+            if self.slots.len() >= rules.merge.keys_per_device_max && condition.code.as_str() != TOO_MANY_CODE {
+                return self.fold(rules, condition, out);
+            }
+        }
+        let slot = self.slots.entry(key).or_default();
+        if slot.forgotten(condition.received) {
+            *slot = Slot::default();
+        }
+        slot.apply(rules, condition, &mut self.births, out);
+    }
+
+    /// One alarm for all kinds beyond the bound: raised and returned at once, so that a person must look and nothing hangs.
+    fn fold(&mut self, rules: &RuleSet, mut condition: Condition, out: &mut Vec<DeskOutput>) {
+        if !condition.active {
+            return;
+        }
+        condition.text = merge::too_many(condition.code.as_str(), &rules.merge);
+        condition.code = AlarmCode::new(TOO_MANY_CODE).expect("follows the grammar");
+        condition.sub_component = None;
+        condition.severity = None;
+        condition.by = condition.device.to_string();
+        let end = Condition { active: false, ..condition.clone() };
+        self.apply(rules, condition, out);
+        self.apply(rules, end, out);
+    }
+
+    pub(super) fn command(
+        &mut self,
+        rules: &RuleSet,
+        request: &CommandRequest,
+        received: ReceivedTime,
+        position: Position,
+        out: &mut Vec<DeskOutput>,
+    ) -> Result<(), CommandRefusal> {
+        let id = request.command.alarm();
+        let slot = self.slots.values_mut().find(|slot| slot.alarm().is_some_and(|alarm| &alarm.id == id));
+        match slot.filter(|slot| !slot.forgotten(received)) {
+            Some(slot) => slot.command(rules, request, received, position, out),
+            None => Err(CommandRefusal::NoSuchAlarm { alarm: id.clone() }),
+        }
+    }
+
+    pub(super) fn advance(
+        &mut self,
+        rules: &RuleSet,
+        received: ReceivedTime,
+        position: Position,
+        out: &mut Vec<DeskOutput>,
+    ) {
+        for slot in self.slots.values_mut() {
+            slot.advance(rules, received, position, out);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<ReceivedTime> {
+        self.slots.values().filter_map(Slot::deadline).min()
+    }
+
+    /// The earliest time at which a key of this device may be forgotten.
+    pub(super) fn fades_at(&self) -> Option<ReceivedTime> {
+        self.slots.values().filter_map(Slot::fades_at).min()
+    }
+
+    pub(super) fn forget(&mut self, received: ReceivedTime) {
+        self.slots.retain(|_, slot| !slot.forgotten(received));
+    }
+
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Alarm> {
+        self.slots.values().filter(|slot| slot.stands()).filter_map(Slot::alarm)
+    }
+
+    pub(super) fn alarm(&self, id: &AlarmId) -> Option<&Alarm> {
+        self.slots.values().filter_map(Slot::alarm).find(|alarm| &alarm.id == id)
+    }
+
+    pub(super) fn keys<'a>(&'a self, device: &'a DeviceId) -> impl Iterator<Item = AlarmKey> + 'a {
+        self.slots.keys().map(|key| AlarmKey {
+            device: device.clone(),
+            code: key.code.clone(),
+            sub_component: key.sub_component.clone(),
+        })
+    }
+}

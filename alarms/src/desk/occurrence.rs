@@ -1,0 +1,286 @@
+//! One occurrence: the alarm as people see it, the memories behind it, its one order, its timers.
+//!
+//! The alarm's `state`, `active`, `acknowledged`, `shelved_until` and `annunciations` mirror the memories after each step;
+//! nothing else writes them. Every step ends in one [`AlarmChange`]; where the operator can see an alarm of P1 or P2, the
+//! one order of this occurrence follows it.
+
+use super::DeskOutput;
+use super::slot::Change;
+use crate::classify::classify;
+use crate::condition::Condition;
+use crate::merge;
+use crate::nuisance::chatter::Chatter;
+use crate::prioritise::prioritise;
+use crate::rules::{AlarmType, RuleSet};
+use crate::standing::{Event, Memories, Options, Refused, step};
+use greenhub_model::alarm::{Alarm, AlarmEvent, AlarmEventKind, AlarmState, Priority, Severity};
+use greenhub_model::order::OrderTrigger;
+use greenhub_model::output::AlarmChange;
+use greenhub_model::{AlarmId, CommandRefusal, OrderId, Position, ReceivedTime};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// The hub itself, as the author of an event.
+const HUB: &str = "系统";
+
+/// One occurrence and what is remembered of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Occurrence {
+    pub(super) alarm: Alarm,
+    pub(super) memories: Memories,
+    /// Its one order has been triggered.
+    pub(super) ordered: bool,
+    /// When it calls again if it still holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) re_alarm_at: Option<ReceivedTime>,
+    #[serde(default)]
+    pub(super) chatter: Chatter,
+    /// Requests answered, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(super) answered: VecDeque<Answered>,
+}
+
+/// A request and its first result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Answered {
+    pub(super) request_id: String,
+    /// A number made of the command, so that a second command under the same id is noticed.
+    pub(super) command: u64,
+    pub(super) result: Result<(), CommandRefusal>,
+}
+
+/// The author and the words of one event.
+pub(super) struct Said<'a> {
+    pub(super) kind: AlarmEventKind,
+    pub(super) at: i64,
+    pub(super) position: Position,
+    pub(super) by: &'a str,
+    pub(super) text: &'a str,
+    pub(super) value: Option<f64>,
+}
+
+impl<'a> From<Change<'a>> for Said<'a> {
+    fn from(change: Change<'a>) -> Self {
+        let Change { kind, at, condition } = change;
+        Said {
+            kind,
+            at,
+            position: condition.position,
+            by: &condition.by,
+            text: &condition.text,
+            value: condition.value,
+        }
+    }
+}
+
+impl Occurrence {
+    /// An occurrence that has not been raised yet.
+    pub(super) fn new(rules: &RuleSet, id: AlarmId, kind: &AlarmType, severity: Severity, first: &Condition) -> Self {
+        let (priority, priority_reasons) = prioritise(rules, kind, severity);
+        let alarm = Alarm {
+            id,
+            device: first.device.clone(),
+            class: first.class,
+            device_name: first.device_name.clone(),
+            sub_component: first.sub_component.clone(),
+            code: first.code.clone(),
+            title: kind.title.clone(),
+            cause: kind.cause.clone(),
+            consequence: kind.consequence.clone(),
+            action: kind.action.clone(),
+            text: first.text.clone(),
+            severity,
+            priority,
+            priority_reasons,
+            explanation: vec![],
+            state: AlarmState::Normal,
+            active: false,
+            acknowledged: false,
+            acknowledged_by: None,
+            acknowledged_at: None,
+            shelved_until: None,
+            raised_at: first.at,
+            last_seen_at: first.at,
+            returned_at: None,
+            count: 0,
+            annunciations: 0,
+            value: first.value,
+            limit: first.limit,
+            unit: first.unit.clone(),
+            lon: first.lon,
+            lat: first.lat,
+            sub_district: first.sub_district.clone(),
+            late: true,
+            first_position: first.position,
+            last_position: first.position,
+        };
+        Self {
+            alarm,
+            memories: Memories::default(),
+            ordered: false,
+            re_alarm_at: None,
+            chatter: Chatter::default(),
+            answered: VecDeque::new(),
+        }
+    }
+
+    /// Counts one raise or repeat.
+    pub(super) fn count(&mut self, condition: &Condition) {
+        let alarm = &mut self.alarm;
+        alarm.count = alarm.count.saturating_add(1);
+        alarm.raised_at = alarm.raised_at.min(condition.at);
+        alarm.last_seen_at = alarm.last_seen_at.max(condition.at);
+        alarm.last_position = alarm.last_position.max(condition.position);
+    }
+
+    /// Takes over what tripped it, and where.
+    pub(super) fn trip(&mut self, condition: &Condition) {
+        let alarm = &mut self.alarm;
+        alarm.value = condition.value;
+        alarm.limit = condition.limit;
+        alarm.unit.clone_from(&condition.unit);
+        alarm.text.clone_from(&condition.text);
+        alarm.late &= condition.late;
+        if condition.lon.is_some() && condition.lat.is_some() {
+            (alarm.lon, alarm.lat) = (condition.lon, condition.lat);
+        }
+        if !condition.device_name.is_empty() {
+            alarm.device_name.clone_from(&condition.device_name);
+        }
+        if condition.late {
+            let by_ms = condition.received.millis().saturating_sub(condition.at);
+            self.explain("late", merge::came_late(by_ms));
+        }
+    }
+
+    /// Notes that the condition came on, for the chatter count.
+    pub(super) fn note_raise(&mut self, rules: &RuleSet, at: i64) {
+        let table = &rules.merge;
+        if self.chatter.raise(at, table.chatter_raises as usize, table.chatter_window_ms) {
+            self.explain("chattering", merge::chattering(table));
+        }
+    }
+
+    /// Raises severity and priority to what `severity` asks for; never lowers the severity.
+    pub(super) fn worsen(&mut self, rules: &RuleSet, kind: &AlarmType, severity: Severity) {
+        if severity > self.alarm.severity {
+            self.alarm.severity = severity;
+            (self.alarm.priority, self.alarm.priority_reasons) = prioritise(rules, kind, severity);
+        }
+    }
+
+    pub(super) fn explain(&mut self, code: &str, text: String) {
+        merge::explain(&mut self.alarm.explanation, code, text);
+    }
+
+    fn options(&self, rules: &RuleSet) -> Options {
+        let kind = classify(rules, self.alarm.class, &self.alarm.code);
+        Options { ack_required: kind.ack_required, latching: kind.latching }
+    }
+
+    /// Takes a step that a condition asks for. The desk only asks for steps that the memories allow; a refusal would mean
+    /// that the words of the sources and the memories disagree, and is then reported as a repeat so that nothing vanishes.
+    pub(super) fn take(&mut self, rules: &RuleSet, event: Event, change: Change<'_>, out: &mut Vec<DeskOutput>) {
+        let received = change.condition.received;
+        self.alarm.last_position = self.alarm.last_position.max(change.condition.position);
+        let mut said = Said::from(change);
+        if self.step(rules, event).is_err() {
+            said.kind = AlarmEventKind::Repeated;
+        }
+        self.say(said, out);
+        self.order_if_due(received, out);
+    }
+
+    /// Takes a step and mirrors the memories into the alarm.
+    pub(super) fn step(&mut self, rules: &RuleSet, event: Event) -> Result<bool, Refused> {
+        let options = self.options(rules);
+        let called = step(&mut self.memories, options, event)?;
+        if called || !self.memories.active {
+            self.re_alarm_at = None;
+        }
+        let alarm = &mut self.alarm;
+        alarm.state = self.memories.state();
+        alarm.active = self.memories.active;
+        alarm.acknowledged = self.memories.acked;
+        alarm.shelved_until = self.memories.shelf.as_ref().map(|shelf| shelf.until);
+        alarm.annunciations = self.memories.annunciations;
+        Ok(called)
+    }
+
+    /// Reports a change that needed no step.
+    pub(super) fn report(&mut self, change: Change<'_>, out: &mut Vec<DeskOutput>) {
+        self.say(Said::from(change), out);
+    }
+
+    pub(super) fn say(&self, said: Said<'_>, out: &mut Vec<DeskOutput>) {
+        let event = AlarmEvent {
+            alarm: self.alarm.id.clone(),
+            kind: said.kind,
+            at: said.at,
+            position: said.position,
+            by: said.by.to_owned(),
+            text: said.text.to_owned(),
+            state: self.alarm.state,
+            value: said.value,
+        };
+        out.push(DeskOutput::Alarm(Box::new(AlarmChange { alarm: self.alarm.clone(), event })));
+    }
+
+    /// Triggers the order of this occurrence when it is due and has not been triggered before.
+    pub(super) fn order_if_due(&mut self, received: ReceivedTime, out: &mut Vec<DeskOutput>) {
+        let alarm = &self.alarm;
+        let visible = !self.memories.hidden() && alarm.state != AlarmState::Normal;
+        if self.ordered || !visible || alarm.priority > Priority::P2 {
+            return;
+        }
+        self.ordered = true;
+        out.push(DeskOutput::Order(Box::new(OrderTrigger {
+            order: OrderId::of_alarm(&alarm.id),
+            alarm: alarm.id.clone(),
+            title: order_title(alarm),
+            priority: alarm.priority,
+            device: alarm.device.clone(),
+            class: alarm.class,
+            lon: alarm.lon,
+            lat: alarm.lat,
+            sub_district: alarm.sub_district.clone(),
+            at: received.millis(),
+        })));
+    }
+
+    /// When time alone changes this occurrence.
+    pub(super) fn deadline(&self) -> Option<ReceivedTime> {
+        let shelf = self.memories.shelf.as_ref().map(|shelf| ReceivedTime::from_millis(shelf.until));
+        let re_alarm = self.re_alarm_at.filter(|_| !self.memories.hidden());
+        [shelf, re_alarm].into_iter().flatten().min()
+    }
+
+    /// Does what time alone does: ends a shelf, calls again. Events are dated when they were due.
+    pub(super) fn advance(
+        &mut self,
+        rules: &RuleSet,
+        received: ReceivedTime,
+        position: Position,
+        out: &mut Vec<DeskOutput>,
+    ) {
+        while let Some(due) = self.deadline().filter(|at| *at <= received) {
+            let shelf_over = self.memories.shelf.as_ref().is_some_and(|s| ReceivedTime::from_millis(s.until) <= due);
+            let (event, kind, text) = match shelf_over {
+                true => (Event::Unshelve, AlarmEventKind::Unshelved, "搁置到期"),
+                false => (Event::ReAlarm, AlarmEventKind::Raised, "确认后在规定时间内未恢复，再次提示"),
+            };
+            if !shelf_over {
+                self.re_alarm_at = None;
+            }
+            if self.step(rules, event).is_ok() {
+                self.say(Said { kind, at: due.millis(), position, by: HUB, text, value: None }, out);
+                self.order_if_due(received, out);
+            }
+        }
+    }
+}
+
+fn order_title(alarm: &Alarm) -> String {
+    let name = if alarm.device_name.is_empty() { alarm.device.as_str() } else { &alarm.device_name };
+    format!("{name}：{}", alarm.title)
+}

@@ -1,0 +1,238 @@
+//! One key: the newest word of each of its sources, and the occurrence they make.
+//!
+//! A condition first becomes its source's newest word, unless that source has said something newer. The condition holds
+//! as long as one word does. [`merge::decide`] says which occurrence a raise belongs to; then the occurrence takes the
+//! steps that lead to what the words say now. A raise from the past into nothing is therefore raised and returned at once.
+
+use super::DeskOutput;
+use super::device::Births;
+use super::occurrence::Occurrence;
+use crate::classify::classify;
+use crate::condition::{BY_CHARS_MAX, Condition, TEXT_CHARS_MAX, cut};
+use crate::merge::{self, Merge, Raise};
+use crate::rules::RuleSet;
+use crate::standing::Event;
+use greenhub_model::alarm::{Alarm, AlarmEventKind, AlarmState};
+use greenhub_model::{CommandRefusal, CommandRequest, Position, ReceivedTime};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Most sources remembered for one key.
+const SOURCES_MAX: usize = 16;
+/// Speaks for all sources beyond the bound.
+const OTHER_SOURCES: &str = "(others)";
+
+/// Everything remembered under one key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Slot {
+    words: BTreeMap<String, Word>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) occurrence: Option<Box<Occurrence>>,
+    /// When it may be forgotten; none while an alarm stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forget_at: Option<ReceivedTime>,
+}
+
+/// The newest word of one source.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Word {
+    /// Event time, Unix ms.
+    at: i64,
+    /// The condition holds.
+    active: bool,
+}
+
+impl Slot {
+    pub(super) fn alarm(&self) -> Option<&Alarm> {
+        self.occurrence.as_ref().map(|occurrence| &occurrence.alarm)
+    }
+
+    pub(super) fn stands(&self) -> bool {
+        self.alarm().is_some_and(|alarm| alarm.state != AlarmState::Normal)
+    }
+
+    pub(super) fn deadline(&self) -> Option<ReceivedTime> {
+        self.occurrence.as_ref().and_then(|occurrence| occurrence.deadline())
+    }
+
+    pub(super) fn fades_at(&self) -> Option<ReceivedTime> {
+        self.forget_at
+    }
+
+    /// Whether it counts as unknown, be it still in memory or not.
+    pub(super) fn forgotten(&self, received: ReceivedTime) -> bool {
+        self.forget_at.is_some_and(|at| at <= received)
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        rules: &RuleSet,
+        mut condition: Condition,
+        births: &mut Births,
+        out: &mut Vec<DeskOutput>,
+    ) {
+        condition.text = cut(&condition.text, TEXT_CHARS_MAX);
+        condition.by = cut(&condition.by, BY_CHARS_MAX);
+        let past = !self.hear(&condition);
+        if condition.active {
+            self.raise(rules, &condition, past, births, out);
+        }
+        let holds = self.words.values().any(|word| word.active);
+        let newest = self.words.values().map(|word| word.at).max().unwrap_or(condition.at);
+        if let Some(occurrence) = self.occurrence.as_mut().filter(|o| o.memories.active && !holds) {
+            occurrence.alarm.returned_at = Some(newest);
+            let change = Change { kind: AlarmEventKind::Returned, at: newest, condition: &condition };
+            occurrence.take(rules, Event::Off, change, out);
+        }
+        self.schedule_forgetting(rules, condition.received);
+    }
+
+    /// Makes the condition its source's newest word; false when that source has said something newer.
+    fn hear(&mut self, condition: &Condition) -> bool {
+        let word = Word { at: condition.at, active: condition.active };
+        if let Some(known) = self.words.get_mut(&condition.by) {
+            let newer = word.at >= known.at;
+            if newer {
+                *known = word;
+            }
+            return newer;
+        }
+        if self.words.len() >= SOURCES_MAX {
+            let silent =
+                self.words.iter().filter(|(_, w)| !w.active).min_by_key(|(_, w)| w.at).map(|(by, _)| by.clone());
+            match silent {
+                Some(by) => self.words.remove(&by),
+                None => return self.hear_other(word),
+            };
+        }
+        self.words.insert(condition.by.clone(), word);
+        true
+    }
+
+    /// All sources beyond the bound share one word.
+    fn hear_other(&mut self, word: Word) -> bool {
+        let shared = self.words.entry(OTHER_SOURCES.into()).or_insert(word);
+        let newer = word.at >= shared.at;
+        if newer {
+            *shared = word;
+        }
+        newer
+    }
+
+    fn raise(
+        &mut self,
+        rules: &RuleSet,
+        condition: &Condition,
+        past: bool,
+        births: &mut Births,
+        out: &mut Vec<DeskOutput>,
+    ) {
+        let kind = classify(rules, condition.class, &condition.code);
+        let severity = condition.severity.unwrap_or(kind.severity);
+        let decision = merge::decide(self.alarm(), Raise { at: condition.at, severity, past }, &rules.merge);
+        if decision != Merge::Past {
+            self.forget_at = None;
+        }
+        let sources = self.words.values().filter(|word| word.active).count();
+        let occurrence = match (decision, &mut self.occurrence) {
+            (Merge::First | Merge::Successor, _) | (_, None) => {
+                let previous = self.occurrence.take();
+                let id = births.name(&condition.device, &condition.code, condition.position);
+                let mut born = Occurrence::new(rules, id, &kind, severity, condition);
+                if let Some(previous) = previous {
+                    let text = merge::succeeded(&previous.alarm, &rules.merge);
+                    merge::explain(&mut born.alarm.explanation, "successor", text);
+                }
+                self.occurrence.insert(Box::new(born))
+            }
+            (_, Some(occurrence)) => occurrence,
+        };
+        occurrence.count(condition);
+        if sources > 1 {
+            occurrence.explain("several_sources", merge::several_sources(sources));
+        }
+        let change = |kind| Change { kind, at: condition.at, condition };
+        match decision {
+            Merge::First | Merge::Successor => {}
+            Merge::Repeat => {
+                occurrence.explain("merged_repeat", merge::repeated(occurrence.alarm.count));
+                return occurrence.report(change(AlarmEventKind::Repeated), out);
+            }
+            Merge::Past => {
+                occurrence.explain("past", merge::belongs_to_the_past());
+                occurrence.worsen(rules, &kind, severity);
+                occurrence.report(change(AlarmEventKind::Repeated), out);
+                return occurrence.order_if_due(condition.received, out);
+            }
+            Merge::Escalate => {
+                let text = merge::escalated(occurrence.alarm.severity, severity);
+                occurrence.explain("severity_rise", text);
+                occurrence.worsen(rules, &kind, severity);
+                occurrence.trip(condition);
+                return occurrence.take(rules, Event::Escalate, change(AlarmEventKind::Escalated), out);
+            }
+            Merge::Again => {
+                occurrence.explain("raised_again", merge::raised_again());
+            }
+            Merge::Reopen { after_ms } => {
+                occurrence.explain("reopened", merge::reopened(after_ms, &rules.merge));
+            }
+        }
+        occurrence.worsen(rules, &kind, severity);
+        occurrence.trip(condition);
+        occurrence.note_raise(rules, condition.at);
+        occurrence.alarm.returned_at = None;
+        occurrence.take(rules, Event::On, change(AlarmEventKind::Raised), out);
+    }
+
+    pub(super) fn command(
+        &mut self,
+        rules: &RuleSet,
+        request: &CommandRequest,
+        received: ReceivedTime,
+        position: Position,
+        out: &mut Vec<DeskOutput>,
+    ) -> Result<(), CommandRefusal> {
+        let result = match &mut self.occurrence {
+            Some(occurrence) => occurrence.command(rules, request, received, position, out),
+            None => Err(CommandRefusal::NoSuchAlarm { alarm: request.command.alarm().clone() }),
+        };
+        self.schedule_forgetting(rules, received);
+        result
+    }
+
+    pub(super) fn advance(
+        &mut self,
+        rules: &RuleSet,
+        received: ReceivedTime,
+        position: Position,
+        out: &mut Vec<DeskOutput>,
+    ) {
+        if let Some(occurrence) = self.occurrence.as_mut().filter(|o| o.deadline().is_some_and(|at| at <= received)) {
+            occurrence.advance(rules, received, position, out);
+            self.schedule_forgetting(rules, received);
+        }
+    }
+
+    /// An occurrence that stands is never forgotten; one that is over, after `remember_ms` from now; a lone word, when no
+    /// raise that it overrules can still arrive in time.
+    fn schedule_forgetting(&mut self, rules: &RuleSet, received: ReceivedTime) {
+        let after_ms = match (&self.occurrence, self.stands()) {
+            (_, true) => {
+                self.forget_at = None;
+                return;
+            }
+            (Some(_), false) if self.forget_at.is_some() => return,
+            (Some(_), false) => rules.merge.remember_ms,
+            (None, _) => rules.time.late_after_ms,
+        };
+        self.forget_at = Some(ReceivedTime(received.0.saturating_add(after_ms.saturating_mul(1000))));
+    }
+}
+
+/// What happened to an occurrence because of a condition.
+pub(super) struct Change<'a> {
+    pub(super) kind: AlarmEventKind,
+    pub(super) at: i64,
+    pub(super) condition: &'a Condition,
+}
