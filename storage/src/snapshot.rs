@@ -1,0 +1,1 @@
+//! Operator states at a batch boundary.
