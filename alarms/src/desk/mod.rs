@@ -23,6 +23,7 @@
 
 mod commands;
 mod device;
+pub(crate) use device::TOO_MANY_CODE;
 mod occurrence;
 mod slot;
 #[cfg(test)]

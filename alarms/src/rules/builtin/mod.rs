@@ -1,9 +1,162 @@
-//! The first rule set, in Chinese: one table per class, times and limits after the standards the district works to.
+//! The first rule set, in Chinese: types, points and limits per class, and the arithmetic that weighs them.
+//!
+//! Each class has a file with three tables: what its devices measure, the alarm types (codes as its own field names them:
+//! OCPP for charging piles, TALQ for lights, GB 14554 and GB 18485 for plant and air), and limits for devices whose
+//! profile states none. A row of the type table reads: code, severity, harm `[people, environment, service, plant]`,
+//! minutes to respond, then title, cause, consequence, action.
+//!
+//! Delays and deadbands follow the starting values of `domain/alarms.md`: about one reporting interval for gases, a minute
+//! for temperatures and levels, deadband 1–10 % of the limit. A site tunes them; this is where it starts.
+//!
+//! The weights are chosen so that a life or the permit is P1 (SOS, ground fault, furnace below 850 °C), a hazard that grows
+//! is P2 (pile too hot, hydrogen sulphide at the fence, a dark street), a deviation is P3 and a single lamp P4; a test holds
+//! that list.
+
+mod charger;
+mod environment;
+mod light;
+mod plant;
+mod units;
 
 use super::*;
+use greenhub_model::profile::LimitSide;
+
+/// One row of a type table.
+#[derive(Clone, Copy)]
+struct Type {
+    code: &'static str,
+    severity: Severity,
+    harm: [u8; 4],
+    minutes: u32,
+    words: [&'static str; 4],
+    at_least: Option<Priority>,
+    ack_required: bool,
+    re_alarm_min: Option<i64>,
+}
+
+/// A row with the usual behaviour: to be acknowledged, not latched, no floor.
+const fn row(code: &'static str, severity: Severity, harm: [u8; 4], minutes: u32, words: [&'static str; 4]) -> Type {
+    Type { code, severity, harm, minutes, words, at_least: None, ack_required: true, re_alarm_min: None }
+}
+
+impl Type {
+    const fn at_least(self, priority: Priority) -> Self {
+        Self { at_least: Some(priority), ..self }
+    }
+    const fn calls_again_after_min(self, minutes: i64) -> Self {
+        Self { re_alarm_min: Some(minutes), ..self }
+    }
+    const fn needs_no_acknowledgement(self) -> Self {
+        Self { ack_required: false, ..self }
+    }
+
+    fn build(&self) -> AlarmType {
+        let [title, cause, consequence, action] = self.words.map(str::to_owned);
+        let [safety, environment, service, asset] = self.harm;
+        AlarmType {
+            title,
+            cause,
+            consequence,
+            action,
+            severity: self.severity,
+            weights: Consequence { safety, environment, service, asset },
+            respond_within_min: self.minutes,
+            at_least: self.at_least,
+            ack_required: self.ack_required,
+            latching: false,
+            re_alarm_ms: self.re_alarm_min.map(|minutes| minutes * 60_000),
+        }
+    }
+}
+
+/// One row of a point table: name, label, unit, least and greatest value that make sense.
+type Point = (&'static str, &'static str, &'static str, f64, f64);
+
+/// One row of a limit table.
+struct Limit {
+    kind: Option<&'static str>,
+    point: &'static str,
+    code: &'static str,
+    side: LimitSide,
+    limit: f64,
+    deadband: f64,
+    /// On-delay and off-delay, seconds.
+    delays: (i64, i64),
+    severity: Severity,
+}
+
+/// The tables of one class.
+struct Tables {
+    class: Class,
+    presence: ClassRules,
+    points: &'static [Point],
+    types: &'static [Type],
+    default: Type,
+    limits: &'static [Limit],
+}
+
+/// Types that every class has.
+const COMMON: [Type; 3] = [
+    row(
+        "DATA_QUALITY_BAD",
+        Severity::Warning,
+        [0, 0, 1, 0],
+        240,
+        [
+            "数据质量异常",
+            "传感器故障、校准或维护状态，或通信干扰",
+            "相关限值告警在此期间保持原状态，可能漏报",
+            "查看仪表状态标志，安排校准或更换传感器",
+        ],
+    )
+    .needs_no_acknowledgement(),
+    row(
+        "FENCE_LEFT",
+        Severity::Minor,
+        [0, 0, 1, 0],
+        60,
+        [
+            "离开电子围栏",
+            "人员或车辆驶离规定作业区域",
+            "责任区无人作业或设备被挪用",
+            "联系当事人核实去向，必要时调派他人补位",
+        ],
+    ),
+    row(
+        crate::desk::TOO_MANY_CODE,
+        Severity::Minor,
+        [0, 0, 1, 0],
+        60,
+        [
+            "告警种类过多",
+            "设备程序异常或告警代码配置错误",
+            "超出部分并入本告警，可能掩盖真实故障",
+            "查看该设备的原始报文，修正其告警代码，必要时隔离该设备",
+        ],
+    ),
+];
+
+const fn offline(severity: Severity, harm: [u8; 4], minutes: u32, consequence: &'static str) -> Type {
+    row(
+        "DEVICE_OFFLINE",
+        severity,
+        harm,
+        minutes,
+        [
+            "设备离线",
+            "断电、通信中断或设备故障",
+            consequence,
+            "检查供电与通信链路，确认是否同一线路多台离线，再派人到场",
+        ],
+    )
+}
+
+const fn seconds(silent: i64, offline: i64) -> ClassRules {
+    ClassRules { silent_after_ms: silent * 1000, offline_after_ms: offline * 1000 }
+}
 
 pub(super) fn rules() -> RuleSet {
-    RuleSet {
+    let mut rules = RuleSet {
         version: 1,
         time: TimeRules::default(),
         classes: BTreeMap::new(),
@@ -39,5 +192,38 @@ pub(super) fn rules() -> RuleSet {
         types: BTreeMap::new(),
         defaults: BTreeMap::new(),
         limits: vec![],
+    };
+    for tables in
+        [units::patrol(), units::vehicle(), plant::tables(), charger::tables(), environment::tables(), light::tables()]
+    {
+        add(&mut rules, &tables);
     }
+    rules
+}
+
+fn add(rules: &mut RuleSet, tables: &Tables) {
+    let code = |text| AlarmCode::new(text).expect("the tables follow the grammar of codes");
+    let point = |text| PointName::new(text).expect("the tables follow the grammar of points");
+    let class = tables.class;
+    rules.classes.insert(class, tables.presence);
+    rules.defaults.insert(class, tables.default.build());
+    let types = COMMON.iter().chain(tables.types).map(|row| (code(row.code), row.build()));
+    rules.types.insert(class, types.collect());
+    let points = tables.points.iter().map(|(name, label, unit, min, max)| {
+        (point(name), PointRule { label: (*label).into(), unit: Unit((*unit).into()), min: *min, max: *max })
+    });
+    rules.points.insert(class, points.collect());
+    rules.limits.extend(tables.limits.iter().map(|limit| LimitRule {
+        class,
+        kind: limit.kind.map(str::to_owned),
+        point: point(limit.point),
+        code: code(limit.code),
+        side: limit.side,
+        limit: limit.limit,
+        deadband: limit.deadband,
+        on_delay_ms: limit.delays.0 * 1000,
+        off_delay_ms: limit.delays.1 * 1000,
+        severity: limit.severity,
+        unit: tables.points.iter().find(|row| row.0 == limit.point).map(|row| Unit(row.2.into())),
+    }));
 }
