@@ -116,6 +116,19 @@ pub struct Record<'a> {
     pub payload: &'a [u8],
 }
 
+/// The head of a record, see [`Record::peek`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peek {
+    /// What it is.
+    pub kind: RecordKind,
+    /// MQTT quality of service.
+    pub qos: u8,
+    /// MQTT retain flag.
+    pub retain: bool,
+    /// Bytes of the whole record.
+    pub len: usize,
+}
+
 /// Bytes of a record that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("log record is damaged: {0}")]
@@ -180,6 +193,18 @@ impl<'a> Record<'a> {
         out.extend_from_slice(self.properties);
         out.extend_from_slice(self.payload);
         Ok(())
+    }
+
+    /// Kind, QoS, retain flag and length of the record at the start of `bytes`, without reading its fields: what a
+    /// consumer needs to pass over records that are none of its business.
+    pub fn peek(bytes: &[u8]) -> Result<Peek, RecordError> {
+        let head = bytes.get(..HEAD).ok_or(RecordError("shorter than its head"))?;
+        let len = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize + 4;
+        if len < HEAD || len > bytes.len() {
+            return Err(RecordError("impossible length"));
+        }
+        let kind = RecordKind::parse(head[4]).ok_or(RecordError("unknown kind"))?;
+        Ok(Peek { kind, qos: head[5] & 3, retain: head[5] & 4 != 0, len })
     }
 
     /// Reads the record at the start of `bytes`; returns it and the bytes it took.
@@ -287,6 +312,8 @@ mod tests {
             let (back, len) = Record::decode(&bytes).expect("just written");
             prop_assert_eq!(len, bytes.len());
             prop_assert_eq!(back, record);
+            let head = Peek { kind: RecordKind::Message, qos, retain, len: bytes.len() };
+            prop_assert_eq!(Record::peek(&bytes), Ok(head));
             for cut in 0..bytes.len() {
                 prop_assert!(Record::decode(&bytes[..cut]).is_err());
             }
