@@ -1,0 +1,290 @@
+//! Alarms: lists, one with all that belongs to it, and what people do to them. A command goes into the log like any
+//! message; the answer shows the alarm as the dataflow left it.
+
+use super::List;
+use crate::access::Caller;
+use crate::extract::{Body, Named, Params, paging, words};
+use crate::problem::{Chain, Problem};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::{Extension, State};
+use greenhub_model::alarm::Reason;
+use greenhub_model::order::Order;
+use greenhub_model::{Alarm, AlarmEvent, AlarmId, Class, Command, CommandRequest, DeviceId, OrderId, Position};
+use greenhub_storage::accounts::{NewAuditEntry, Outcome};
+use greenhub_storage::relational::{AlarmFilter, AlarmMember};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+/// Which alarms.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AlarmQuery {
+    /// Comma list of states.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Comma list of priorities.
+    #[serde(default)]
+    pub priority: Option<String>,
+    /// Only of this device.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    pub source: Option<DeviceId>,
+    /// Only of this class.
+    #[serde(default)]
+    pub class: Option<Class>,
+    /// Only standing ones (true), or only those that are over (false).
+    #[serde(default)]
+    pub standing: Option<bool>,
+    /// Rows wanted, 1 to 1000; 100 where it is missing.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// `next` of the page before.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// A page of alarms, newest first.
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(AlarmQuery),
+    responses((status = 200, body = List<Alarm>), (status = 400, body = Problem)))]
+pub async fn list(
+    State(state): State<AppState>,
+    Params(query): Params<AlarmQuery>,
+) -> Result<Json<List<Alarm>>, Problem> {
+    let page = paging(query.limit, query.cursor)?;
+    let filter = AlarmFilter {
+        states: words("state", query.state.as_deref())?,
+        priorities: words("priority", query.priority.as_deref())?,
+        source: query.source,
+        class: query.class,
+        standing: query.standing,
+    };
+    Ok(Json(state.alarms.list(&filter, &page).await?.into()))
+}
+
+/// One raise or repeat that was merged into an occurrence.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Member {
+    /// Log position of the message.
+    pub position: Position,
+    /// Event time, Unix ms.
+    pub at: i64,
+    /// Value it brought.
+    pub value: Option<f64>,
+    /// Its text.
+    pub text: String,
+}
+
+impl From<AlarmMember> for Member {
+    fn from(member: AlarmMember) -> Self {
+        Self { position: member.position, at: member.at, value: member.value, text: member.text }
+    }
+}
+
+/// An alarm with all that belongs to it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AlarmDetail {
+    /// As it stands.
+    pub alarm: Alarm,
+    /// What happened to it, in order.
+    pub timeline: Vec<AlarmEvent>,
+    /// What was merged into it.
+    pub members: Vec<Member>,
+    /// Why it has its priority.
+    pub explanation: Vec<Reason>,
+    /// The order it triggered.
+    pub order: Option<Order>,
+}
+
+/// One alarm.
+#[utoipa::path(get, path = "/api/v1/alarms/{id}", tag = "alarms", params(("id" = AlarmId, Path)),
+    responses((status = 200, body = AlarmDetail), (status = 404, body = Problem)))]
+pub async fn get(State(state): State<AppState>, Named(id): Named<AlarmId>) -> Result<Json<AlarmDetail>, Problem> {
+    let alarm = current(&state, &id).await?;
+    let timeline = state.alarms.events(&id).await?;
+    let members = state.alarms.members(&id).await?.into_iter().map(Member::from).collect();
+    let order = OrderId::of_alarm(&id);
+    let order = match state.live.order(&order) {
+        Some(order) => Some(order),
+        None => state.orders.get(&order).await?,
+    };
+    Ok(Json(AlarmDetail { explanation: alarm.priority_reasons.clone(), alarm, timeline, members, order }))
+}
+
+/// The live state is never behind the tables, so it is asked first.
+async fn current(state: &AppState, id: &AlarmId) -> Result<Alarm, Problem> {
+    if let Some(alarm) = state.live.last_alarm(id) {
+        return Ok(alarm);
+    }
+    let stored = state.alarms.get(id).await?;
+    stored.ok_or_else(|| Problem::not_found(format!("There is no alarm {id}.")))
+}
+
+/// An alarm after a change.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AlarmAnswer {
+    /// As it stands now.
+    pub alarm: Alarm,
+}
+
+/// I have seen it.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeRequest {
+    /// A remark.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Idempotency key: the same one again changes nothing and gives the same answer.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// Hide it for a time.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShelveRequest {
+    /// Until then, Unix ms.
+    pub until: i64,
+    /// Why.
+    pub reason: String,
+    /// Idempotency key.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// Show it again.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnshelveRequest {
+    /// Idempotency key.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// A remark.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommentRequest {
+    /// What to say.
+    pub text: String,
+    /// Idempotency key.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// Acknowledge an alarm.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", params(("id" = AlarmId, Path)),
+    request_body = AcknowledgeRequest,
+    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn acknowledge(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<AlarmId>,
+    Body(request): Body<AcknowledgeRequest>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    let comment = checked_text("comment", request.comment.unwrap_or_default())?;
+    let command = Command::Acknowledge { alarm: id, comment };
+    submit(&state, &caller, "alarm_acknowledge", command, request.request_id).await
+}
+
+/// Shelve an alarm.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/shelve", tag = "alarms", params(("id" = AlarmId, Path)),
+    request_body = ShelveRequest,
+    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn shelve(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<AlarmId>,
+    Body(request): Body<ShelveRequest>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    let reason = checked_text("reason", request.reason)?;
+    let command = Command::Shelve { alarm: id, until: request.until, reason };
+    submit(&state, &caller, "alarm_shelve", command, request.request_id).await
+}
+
+/// Unshelve an alarm.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/unshelve", tag = "alarms", params(("id" = AlarmId, Path)),
+    request_body = UnshelveRequest,
+    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn unshelve(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<AlarmId>,
+    Body(request): Body<UnshelveRequest>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    submit(&state, &caller, "alarm_unshelve", Command::Unshelve { alarm: id }, request.request_id).await
+}
+
+/// Comment on an alarm.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/comment", tag = "alarms", params(("id" = AlarmId, Path)),
+    request_body = CommentRequest,
+    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn comment(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<AlarmId>,
+    Body(request): Body<CommentRequest>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    let text = checked_text("text", request.text)?;
+    submit(&state, &caller, "alarm_comment", Command::Comment { alarm: id, text }, request.request_id).await
+}
+
+const TEXT_CHARS_MAX: usize = 2_000;
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+fn checked_text(name: &str, text: String) -> Result<String, Problem> {
+    if text.chars().count() > TEXT_CHARS_MAX {
+        return Err(Problem::bad_request(format!("{name} may have at most {TEXT_CHARS_MAX} characters")));
+    }
+    Ok(text)
+}
+
+async fn submit(
+    state: &AppState,
+    caller: &Caller,
+    action: &'static str,
+    command: Command,
+    request_id: Option<String>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    let id = command.alarm().clone();
+    let request = CommandRequest {
+        request_id: scoped(&caller.session.username, request_id)?,
+        by: caller.session.username.clone(),
+        role: caller.session.role,
+        command,
+    };
+    let result = state.commands.submit(request).await;
+    let (outcome, detail) = match &result {
+        Ok(()) => (Outcome::Done, String::new()),
+        Err(failure) => (Outcome::Refused, failure.to_string()),
+    };
+    note(state, caller, action, id.as_str(), outcome, &detail).await;
+    result?;
+    Ok(Json(AlarmAnswer { alarm: current(state, &id).await? }))
+}
+
+/// Request ids of one person never meet those of another.
+fn scoped(username: &str, request_id: Option<String>) -> Result<String, Problem> {
+    match request_id {
+        Some(id) if id.is_empty() || id.len() > REQUEST_ID_BYTES_MAX => {
+            Err(Problem::bad_request(format!("request_id must have 1 to {REQUEST_ID_BYTES_MAX} bytes")))
+        }
+        Some(id) => Ok(format!("{username}:{id}")),
+        None => {
+            let random = getrandom::u64().map_err(|error| Problem::unavailable("draw a request id", &error))?;
+            let more = getrandom::u64().map_err(|error| Problem::unavailable("draw a request id", &error))?;
+            Ok(format!("{username}:{random:016x}{more:016x}"))
+        }
+    }
+}
+
+async fn note(state: &AppState, caller: &Caller, action: &'static str, object: &str, outcome: Outcome, detail: &str) {
+    let origin = caller.peer.to_string();
+    let actor = caller.session.username.as_str();
+    let entry = NewAuditEntry { at: state.now(), actor, origin: &origin, action, object, outcome, detail };
+    // The command is done and stands in the log; a missing audit line must not make it look undone.
+    if let Err(error) = state.accounts.audit().append(&entry).await {
+        warn!(error = %Chain(&error), action, "a command could not be audited");
+    }
+}

@@ -1,0 +1,60 @@
+//! The interface document (OpenAPI 3.1), generated from the handlers and the types they speak.
+
+use super::{alarms, audit, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, session};
+use super::{system, units, users};
+use crate::problem::Problem;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use std::sync::LazyLock;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// The document.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Greenhub", description = "Hub for monitoring and dispatch of a city district. \
+        Times are Unix milliseconds, coordinates WGS-84 degrees, errors RFC 9457 problem documents."),
+    paths(
+        health::process, health::ready, metrics::page, document, mqtt::upgrade,
+        session::login, session::show, session::logout, session::change_password,
+        live::upgrade,
+        units::list, units::get, units::track,
+        devices::list, devices::get, devices::history,
+        alarms::list, alarms::get, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::comment,
+        orders::list, orders::get,
+        quarantine::list, quarantine::counts,
+        ledger::show, map::district, system::show,
+        audit::list, audit::verify,
+        users::list, users::add, users::change, users::set_password,
+    ),
+    components(schemas(Problem)),
+    modifiers(&Security),
+    security(("bearer" = []), ("cookie" = []))
+)]
+pub struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let cookie = ApiKeyValue::with_description(
+            crate::access::COOKIE,
+            "Writes need the header X-Greenhub-Request: 1 as well.",
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+static TEXT: LazyLock<Bytes> =
+    LazyLock::new(|| Document::openapi().to_json().expect("the document is plain data").into());
+
+/// This document.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "health", security(()),
+    responses((status = 200, body = serde_json::Value)))]
+pub async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone()).into_response()
+}

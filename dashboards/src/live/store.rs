@@ -1,0 +1,423 @@
+//! The live state itself: four tables, the newest events, one version for each applied batch. No socket, no clock.
+//!
+//! | kind | there while | when it goes |
+//! |---|---|---|
+//! | units, devices | registered or heard | struck off: `removed` |
+//! | alarms | standing | the state `normal` is told once, then `removed` |
+//! | orders | open | closed or cancelled is told once, then `removed` |
+//!
+//! Readers ask for a [`Delta`] under a short lock; it holds shared pointers, so that encoding happens outside. A
+//! version that is older than what tombstones and the event ring remember has no delta, only a snapshot.
+
+use super::filter::Filter;
+use super::table::{State, Table, Thing};
+use greenhub_model::geodesy::LonLat;
+use greenhub_model::order::{Order, OrderState, OrderTrigger};
+use greenhub_model::view::{DeviceView, UnitView};
+use greenhub_model::{Alarm, AlarmEvent, AlarmId, AlarmState, BatchOutput, DeviceId, OrderId, Output};
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+impl Thing for UnitView {
+    type Id = DeviceId;
+    fn id(&self) -> &DeviceId {
+        &self.id
+    }
+    fn place(&self) -> Option<LonLat> {
+        Some(LonLat { lon: self.lon?, lat: self.lat? })
+    }
+}
+
+impl Thing for DeviceView {
+    type Id = DeviceId;
+    fn id(&self) -> &DeviceId {
+        &self.id
+    }
+    fn place(&self) -> Option<LonLat> {
+        Some(LonLat { lon: self.lon?, lat: self.lat? })
+    }
+}
+
+impl Thing for Alarm {
+    type Id = AlarmId;
+    fn id(&self) -> &AlarmId {
+        &self.id
+    }
+    fn place(&self) -> Option<LonLat> {
+        Some(LonLat { lon: self.lon?, lat: self.lat? })
+    }
+}
+
+impl Thing for Order {
+    type Id = OrderId;
+    fn id(&self) -> &OrderId {
+        &self.id
+    }
+    fn place(&self) -> Option<LonLat> {
+        Some(LonLat { lon: self.lon?, lat: self.lat? })
+    }
+}
+
+/// Bounds of the live state.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Most things of one kind.
+    pub things: usize,
+    /// Most removals remembered of one kind.
+    pub tombstones: usize,
+    /// Most alarm events remembered.
+    pub events: usize,
+}
+
+/// What a viewer has to be told.
+#[derive(Default)]
+pub struct Delta {
+    /// New states of units.
+    pub units: Vec<Arc<State<UnitView>>>,
+    /// New states of devices.
+    pub devices: Vec<Arc<State<DeviceView>>>,
+    /// New states of alarms, those that ended included.
+    pub alarms: Vec<Arc<State<Alarm>>>,
+    /// New states of orders, those that ended included.
+    pub orders: Vec<Arc<State<Order>>>,
+    /// Every alarm event, in order.
+    pub events: Vec<Arc<State<AlarmEvent>>>,
+    /// Ids to forget.
+    pub removed: Removed,
+}
+
+/// Ids to forget.
+#[derive(Default)]
+pub struct Removed {
+    /// Units struck off or out of the box.
+    pub units: Vec<DeviceId>,
+    /// Devices struck off or out of the box.
+    pub devices: Vec<DeviceId>,
+    /// Alarms that are over.
+    pub alarms: Vec<AlarmId>,
+    /// Orders that are over.
+    pub orders: Vec<OrderId>,
+}
+
+impl Removed {
+    /// Nothing to forget.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.devices.is_empty() && self.alarms.is_empty() && self.orders.is_empty()
+    }
+}
+
+impl Delta {
+    /// Nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+            && self.devices.is_empty()
+            && self.alarms.is_empty()
+            && self.orders.is_empty()
+            && self.events.is_empty()
+            && self.removed.is_empty()
+    }
+}
+
+/// Things inside a box that some viewer of a group may hold; empty and unused where the filter has no box.
+#[derive(Default)]
+pub struct Held {
+    units: HashSet<DeviceId>,
+    devices: HashSet<DeviceId>,
+}
+
+/// How a delta treats things outside the box.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// Name only those that [`Held`] says somebody has; for a group that is in step.
+    Held,
+    /// Name every changed one; for a viewer of which only the cursor is known.
+    Changed,
+}
+
+/// The live state.
+pub struct Store {
+    /// Moving units.
+    pub units: Table<UnitView>,
+    /// Fixed devices.
+    pub devices: Table<DeviceView>,
+    /// Standing alarms.
+    pub alarms: Table<Alarm>,
+    /// Open orders.
+    pub orders: Table<Order>,
+    events: VecDeque<(u64, Arc<State<AlarmEvent>>)>,
+    events_max: usize,
+    events_floor: u64,
+    orders_known_to: u64,
+    version: u64,
+    batch: u64,
+}
+
+impl Store {
+    /// An empty state.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            units: Table::new(bounds.things, bounds.tombstones),
+            devices: Table::new(bounds.things, bounds.tombstones),
+            alarms: Table::new(bounds.things, bounds.tombstones),
+            orders: Table::new(bounds.things, bounds.tombstones),
+            events: VecDeque::new(),
+            events_max: bounds.events,
+            events_floor: 0,
+            orders_known_to: 0,
+            version: 0,
+            batch: 0,
+        }
+    }
+
+    /// Version of the newest change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Newest applied batch.
+    pub fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    /// Takes over the outputs of one batch; returns whether anything visible changed.
+    pub fn apply(&mut self, output: &BatchOutput) -> bool {
+        self.batch = output.batch;
+        let version = self.version + 1;
+        let mut changed = false;
+        for item in &output.items {
+            changed |= match item {
+                Output::Unit(unit) => self.put_unit(unit, version),
+                Output::Device(device) => self.put_device(device, version),
+                Output::Removed { device, .. } => self.strike_off(device, version),
+                Output::Alarm(change) => self.put_alarm(&change.alarm, &change.event, version),
+                Output::Order(trigger) => output.batch > self.orders_known_to && self.open_order(trigger, version),
+                Output::Track(_) | Output::Sample(_) | Output::Quarantine(_) | Output::CommandDone { .. } => false,
+            };
+        }
+        if changed {
+            self.version = version;
+        }
+        changed
+    }
+
+    fn put_unit(&mut self, unit: &UnitView, version: u64) -> bool {
+        self.units.put(unit.clone(), version);
+        true
+    }
+
+    fn put_device(&mut self, device: &DeviceView, version: u64) -> bool {
+        self.devices.put(device.clone(), version);
+        true
+    }
+
+    fn strike_off(&mut self, device: &DeviceId, version: u64) -> bool {
+        self.units.remove(device, None, version);
+        self.devices.remove(device, None, version);
+        true
+    }
+
+    fn put_alarm(&mut self, alarm: &Alarm, event: &AlarmEvent, version: u64) -> bool {
+        if alarm.state == AlarmState::Normal {
+            self.alarms.remove(&alarm.id, Some(alarm.clone()), version);
+        } else {
+            self.alarms.put(alarm.clone(), version);
+        }
+        self.events.push_back((version, State::new(event.clone())));
+        while self.events.len() > self.events_max {
+            if let Some((forgotten, _)) = self.events.pop_front() {
+                self.events_floor = forgotten;
+            }
+        }
+        true
+    }
+
+    fn open_order(&mut self, trigger: &OrderTrigger, version: u64) -> bool {
+        if self.orders.knows(&trigger.order) {
+            return false;
+        }
+        let order = Order {
+            id: trigger.order.clone(),
+            alarm: Some(trigger.alarm.clone()),
+            title: trigger.title.clone(),
+            priority: trigger.priority,
+            state: OrderState::Unassigned,
+            device: Some(trigger.device.clone()),
+            class: Some(trigger.class),
+            lon: trigger.lon,
+            lat: trigger.lat,
+            sub_district: trigger.sub_district.clone(),
+            assignee: None,
+            created_at: trigger.at,
+            updated_at: trigger.at,
+        };
+        self.orders.put(order, version);
+        true
+    }
+
+    /// Takes over orders as the order book has them. Triggers of batches up to `known_to` are in the book already and
+    /// open nothing here, so that a start after a crash does not show a closed order again.
+    pub fn put_orders(&mut self, orders: &[Order], known_to: u64) {
+        self.orders_known_to = self.orders_known_to.max(known_to);
+        let version = self.version + 1;
+        for order in orders {
+            if matches!(order.state, OrderState::Closed | OrderState::Cancelled) {
+                self.orders.remove(&order.id, Some(order.clone()), version);
+            } else {
+                self.orders.put(order.clone(), version);
+            }
+        }
+        if !orders.is_empty() {
+            self.version = version;
+        }
+    }
+
+    /// Whether everything after `version` is still remembered.
+    pub fn reaches(&self, version: u64) -> bool {
+        let floors = [self.units.floor(), self.devices.floor(), self.alarms.floor(), self.orders.floor()];
+        version <= self.version && floors.into_iter().chain([self.events_floor]).all(|floor| version >= floor)
+    }
+
+    /// What changed after `version` for viewers with `filter`.
+    ///
+    /// States are the newest there are; events end at `events_to`, because a later delta from there will bring the rest
+    /// and each event is told once.
+    pub fn delta(&self, version: u64, filter: &Filter, held: &mut Held, leaving: Leaving, events_to: u64) -> Delta {
+        let mut delta = Delta::default();
+        if filter.units {
+            let (put, gone) = (&mut delta.units, &mut delta.removed.units);
+            on_map(&self.units, version, filter, &mut held.units, leaving, put, gone);
+        }
+        if filter.devices {
+            let (put, gone) = (&mut delta.devices, &mut delta.removed.devices);
+            on_map(&self.devices, version, filter, &mut held.devices, leaving, put, gone);
+        }
+        if filter.alarms {
+            on_list(&self.alarms, version, &mut delta.alarms, &mut delta.removed.alarms);
+            delta.events = self.events_between(version, events_to);
+        }
+        if filter.orders {
+            on_list(&self.orders, version, &mut delta.orders, &mut delta.removed.orders);
+        }
+        delta
+    }
+
+    /// Events after `version` up to and including `to`, oldest first.
+    fn events_between(&self, version: u64, to: u64) -> Vec<Arc<State<AlarmEvent>>> {
+        let start = self.events.partition_point(|(at, _)| *at <= version);
+        self.events.range(start..).take_while(|(at, _)| *at <= to).map(|(_, event)| event.clone()).collect()
+    }
+
+    /// Everything that is there for viewers with `filter`.
+    pub fn snapshot(&self, filter: &Filter, held: &mut Held) -> Delta {
+        let mut all = Delta::default();
+        if filter.units {
+            all.units = self.units.all().filter(|s| filter.sees(s.value.place())).cloned().collect();
+        }
+        if filter.devices {
+            all.devices = self.devices.all().filter(|s| filter.sees(s.value.place())).cloned().collect();
+        }
+        if filter.alarms {
+            all.alarms = self.alarms.all().cloned().collect();
+        }
+        if filter.orders {
+            all.orders = self.orders.all().cloned().collect();
+        }
+        if filter.bbox.is_some() {
+            held.units.extend(all.units.iter().map(|s| s.value.id.clone()));
+            held.devices.extend(all.devices.iter().map(|s| s.value.id.clone()));
+        }
+        all
+    }
+
+    /// What a viewer that stood at `version` under the filter `old` must be told to stand under `new`.
+    /// Kinds that `new` leaves out are not named in `removed`: who unsubscribes from a kind forgets it whole.
+    pub fn difference(&self, version: u64, old: &Filter, new: &Filter, held: &mut Held, events_to: u64) -> Delta {
+        let mut delta = Delta::default();
+        if new.units {
+            let old = old.units.then_some(old);
+            let (put, gone) = (&mut delta.units, &mut delta.removed.units);
+            moved_view(&self.units, version, old, new, &mut held.units, put, gone);
+        }
+        if new.devices {
+            let old = old.devices.then_some(old);
+            let (put, gone) = (&mut delta.devices, &mut delta.removed.devices);
+            moved_view(&self.devices, version, old, new, &mut held.devices, put, gone);
+        }
+        if new.alarms && old.alarms {
+            on_list(&self.alarms, version, &mut delta.alarms, &mut delta.removed.alarms);
+        } else if new.alarms {
+            delta.alarms = self.alarms.all().cloned().collect();
+        }
+        if new.alarms {
+            delta.events = self.events_between(version, events_to);
+        }
+        if new.orders && old.orders {
+            on_list(&self.orders, version, &mut delta.orders, &mut delta.removed.orders);
+        } else if new.orders {
+            delta.orders = self.orders.all().cloned().collect();
+        }
+        delta
+    }
+}
+
+/// Changes of a kind that a box narrows.
+fn on_map<T: Thing>(
+    table: &Table<T>,
+    version: u64,
+    filter: &Filter,
+    held: &mut HashSet<T::Id>,
+    leaving: Leaving,
+    put: &mut Vec<Arc<State<T>>>,
+    gone: &mut Vec<T::Id>,
+) {
+    let boxed = filter.bbox.is_some();
+    for change in table.since(version) {
+        let id = change.state.value.id();
+        if change.alive && filter.sees(change.state.value.place()) {
+            if boxed && !held.contains(id) {
+                held.insert(id.clone());
+            }
+            put.push(change.state.clone());
+        } else if !boxed || leaving == Leaving::Changed || held.remove(id) {
+            gone.push(id.clone());
+        }
+    }
+}
+
+/// Changes of a kind that is always shown whole. The last state of what ended is told beside its removal.
+fn on_list<T: Thing>(table: &Table<T>, version: u64, put: &mut Vec<Arc<State<T>>>, gone: &mut Vec<T::Id>) {
+    for change in table.since(version) {
+        put.push(change.state.clone());
+        if !change.alive {
+            gone.push(change.state.value.id().clone());
+        }
+    }
+}
+
+/// What enters and leaves when the box moves, and what changed meanwhile.
+fn moved_view<T: Thing>(
+    table: &Table<T>,
+    version: u64,
+    old: Option<&Filter>,
+    new: &Filter,
+    held: &mut HashSet<T::Id>,
+    put: &mut Vec<Arc<State<T>>>,
+    gone: &mut Vec<T::Id>,
+) {
+    for change in table.since(0) {
+        let place = change.state.value.place();
+        let id = change.state.value.id();
+        let fresh = change.version > version;
+        let was_seen = old.is_some_and(|old| old.sees(place));
+        if change.alive && new.sees(place) {
+            if fresh || !was_seen {
+                put.push(change.state.clone());
+            }
+            if new.bbox.is_some() {
+                held.insert(id.clone());
+            }
+        } else if fresh || (was_seen && change.alive) {
+            gone.push(id.clone());
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the web tier needs from its neighbours, as traits: `hub` connects them.
+//!
+//! `dashboards` may not know `dispatch`, `gateway` or `streams`, and later they may run on other machines. What crosses
+//! here is a `model` value or plain data.
+
+use greenhub_model::ids::{DeviceId, OrderId, PointName};
+use greenhub_model::observation::Quality;
+use greenhub_model::order::{Order, OrderState};
+use greenhub_model::output::TrackPoint;
+use greenhub_model::{CommandRefusal, CommandRequest, Priority};
+use greenhub_storage::relational::{Page, PageRequest};
+use serde::Serialize;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A boxed future, so that the ports can be trait objects.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A port could not answer: what was attempted and why it failed, for the log; clients see 503.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct PortFailure(pub String);
+
+/// Human commands into the log, and their result back out of the dataflow.
+pub trait CommandPort: Send + Sync {
+    /// Appends the command, waits until the dataflow has decided it and the live state shows it.
+    fn submit(&self, request: CommandRequest) -> Answer<'_, Result<(), CommandFailure>>;
+}
+
+/// Why a command has no (known) effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandFailure {
+    /// The alarm core refused it.
+    #[error(transparent)]
+    Refused(#[from] CommandRefusal),
+    /// The hub does not accept anything now; nothing was stored.
+    #[error("the hub does not accept commands now: {why}")]
+    NotAccepting {
+        /// Why not.
+        why: String,
+    },
+    /// It is stored, but the dataflow has not answered in time; repeating it with the same request id is safe.
+    #[error("the command is stored, its result is not known yet")]
+    Pending,
+}
+
+/// Which orders to list; an empty filter lists all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderQuery {
+    /// Any of these states.
+    pub states: Vec<OrderState>,
+    /// Any of these priorities.
+    pub priorities: Vec<Priority>,
+}
+
+/// The order book of `dispatch`.
+pub trait OrderBook: Send + Sync {
+    /// A page of orders, newest first.
+    fn list<'a>(&'a self, query: &'a OrderQuery, page: &'a PageRequest)
+    -> Answer<'a, Result<Page<Order>, PortFailure>>;
+    /// One order.
+    fn get<'a>(&'a self, id: &'a OrderId) -> Answer<'a, Result<Option<Order>, PortFailure>>;
+}
+
+/// A stretch of a track, down-sampled.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Track {
+    /// Points in the order of device time.
+    pub points: Vec<TrackPoint>,
+    /// Points stored in the stretch.
+    pub total: u64,
+}
+
+/// One value of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SeriesPoint {
+    /// Device time, Unix ms.
+    pub time: i64,
+    /// Value in the point's unit.
+    pub value: f64,
+    /// How far to trust it.
+    pub quality: Quality,
+}
+
+/// A stretch of a series, down-sampled by minimum and maximum per bucket.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    /// Values in the order of device time.
+    pub points: Vec<SeriesPoint>,
+    /// Values stored in the stretch.
+    pub total: u64,
+}
+
+/// Stored positions and readings. Times are device times, Unix ms, `from` included, `to` not.
+pub trait HistorySource: Send + Sync {
+    /// Where a unit was.
+    fn track<'a>(
+        &'a self,
+        unit: &'a DeviceId,
+        from: i64,
+        to: i64,
+        max_points: usize,
+    ) -> Answer<'a, Result<Track, PortFailure>>;
+    /// What a point of a device measured.
+    fn series<'a>(
+        &'a self,
+        device: &'a DeviceId,
+        point: &'a PointName,
+        from: i64,
+        to: i64,
+        max_points: usize,
+    ) -> Answer<'a, Result<Series, PortFailure>>;
+}
+
+/// A byte stream with both directions.
+pub trait AsyncReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> AsyncReadWrite for T {}
+
+/// The broker's door for MQTT over WebSocket.
+pub trait MqttDoor: Send + Sync {
+    /// Takes over the stream of a client; returns at once and serves it in a task of the broker's own.
+    fn serve(&self, stream: Box<dyn AsyncReadWrite>, peer: SocketAddr);
+}
+
+/// One thing that must hold for the hub to accept messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ReadyCheck {
+    /// Stable name, for example `log` or `streams`.
+    pub name: String,
+    /// Whether it holds.
+    pub ready: bool,
+    /// Why not, in words; empty when it holds.
+    pub detail: String,
+}
+
+/// Whether the hub accepts messages, and why not.
+pub trait Readiness: Send + Sync {
+    /// All checks, in a fixed order.
+    fn checks(&self) -> Vec<ReadyCheck>;
+}
+
+/// The log in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct LogInfo {
+    /// Whether it takes messages.
+    pub accepting: bool,
+    /// Why not.
+    pub why: Option<String>,
+    /// Newest committed batch.
+    pub batch: u64,
+    /// Oldest kept batch.
+    pub oldest_batch: u64,
+    /// Position after the newest committed record.
+    pub end: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Median time of an fsync, microseconds.
+    pub fsync_p50_us: Option<u64>,
+    /// 99th percentile of the time of an fsync, microseconds.
+    pub fsync_p99_us: Option<u64>,
+}
+
+/// The dataflow in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct StreamsInfo {
+    /// Newest batch applied.
+    pub batch: u64,
+    /// How far it is behind the log, milliseconds.
+    pub lag_ms: i64,
+}
+
+/// What `/api/v1/system` shows; `viewers` is filled in by the web tier.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct SystemInfo {
+    /// Version of the hub.
+    pub version: String,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Whether it shows the demo district.
+    pub demo: bool,
+    /// The log.
+    pub log: LogInfo,
+    /// The dataflow.
+    pub streams: StreamsInfo,
+    /// Viewers of the live socket.
+    pub viewers: u64,
+    /// Devices and programs connected to the broker.
+    pub connections: u64,
+}

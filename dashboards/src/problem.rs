@@ -1,0 +1,174 @@
+//! Bad news for clients: RFC 9457 problem documents, everywhere and in one form.
+//!
+//! `title` names the kind of problem, `detail` is a sentence for the person in front of the screen. What went wrong
+//! inside the hub is logged where it is handled and not shown.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use greenhub_storage::accounts::AccountError;
+use greenhub_storage::relational::StoreError;
+use serde::Serialize;
+use tracing::error;
+
+use crate::ports::{CommandFailure, PortFailure};
+use greenhub_model::CommandRefusal;
+
+/// Media type of a problem document.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem document.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// `about:blank`: the status says what kind of problem it is.
+    #[schema(value_type = String)]
+    r#type: &'static str,
+    /// The status in words.
+    pub title: String,
+    /// HTTP status.
+    #[schema(value_type = u16)]
+    #[serde(serialize_with = "as_number")]
+    pub status: StatusCode,
+    /// A sentence for people.
+    pub detail: String,
+    /// Seconds to wait before another attempt makes sense.
+    #[serde(skip)]
+    retry_after_s: Option<i64>,
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem with this status and sentence.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Problem").to_owned();
+        Self { r#type: "about:blank", title, status, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// 400: the request is not understood.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 401: nobody is logged in.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "请先登录。 Log in first: there is no valid session.")
+    }
+
+    /// 403: somebody is logged in, but may not.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 503: a part of the hub does not answer. `why` is logged, not shown.
+    pub fn unavailable(attempt: &'static str, why: &dyn std::fmt::Display) -> Self {
+        error!(attempt, %why, "request failed");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "A part of the hub does not answer now; try again in a moment.")
+    }
+
+    /// The same problem with a time to wait.
+    pub fn retry_after(mut self, seconds: i64) -> Self {
+        self.retry_after_s = Some(seconds.max(1));
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).expect("a problem is plain strings and numbers");
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        // An id that breaks its grammar names nothing.
+        Self::not_found(rejection.body_text())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Row { table: "cursor", why } => Self::bad_request(why),
+            other => Self::unavailable("read or write the database", &Chain(&other)),
+        }
+    }
+}
+
+impl From<PortFailure> for Problem {
+    fn from(failure: PortFailure) -> Self {
+        Self::unavailable("ask a part of the hub", &failure)
+    }
+}
+
+impl From<CommandFailure> for Problem {
+    fn from(failure: CommandFailure) -> Self {
+        let status = match &failure {
+            CommandFailure::Refused(CommandRefusal::NoSuchAlarm { .. }) => StatusCode::NOT_FOUND,
+            CommandFailure::Refused(CommandRefusal::NotNow { .. }) => StatusCode::CONFLICT,
+            CommandFailure::Refused(CommandRefusal::Invalid { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            CommandFailure::NotAccepting { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            CommandFailure::Pending => StatusCode::GATEWAY_TIMEOUT,
+        };
+        Self::new(status, failure.to_string())
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        let status = match &error {
+            AccountError::BadName(_) | AccountError::Password(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            AccountError::Exists(_) | AccountError::LastAdministrator(_) => StatusCode::CONFLICT,
+            AccountError::Unknown(_) => StatusCode::NOT_FOUND,
+            AccountError::Busy => {
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(1);
+            }
+            AccountError::Store(_) => return Self::unavailable("change an account", &Chain(&error)),
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// An error with everything that caused it, for one line of the log.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! The one table of all routes: method, path, whom it admits, handler. The router is built from it, the interface
+//! document is checked against it, and a test walks all routes with all roles.
+
+use crate::access::{Admits, guard};
+use crate::api::{alarms, audit, devices, health, ledger, live, map, mqtt, orders, quarantine, session, system};
+use crate::api::{metrics, openapi, units, users};
+use crate::state::AppState;
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{self, MethodRouter};
+use greenhub_model::Role;
+
+/// Everybody with a session.
+pub const EVERY_ROLE: Admits = Admits::Roles(&Role::ALL);
+/// Who answers for alarms at the desk and in the plant.
+pub const OPERATORS: Admits = Admits::Roles(&[Role::Dispatcher, Role::PlantOperator]);
+/// Who may say something about an alarm.
+pub const COMMENTERS: Admits =
+    Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Clerk, Role::PatrolOfficer, Role::Crew]);
+/// Who may see where people have been: positions of a shift are personal data.
+pub const TRACK_READERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::Clerk, Role::Auditor, Role::Administrator]);
+/// Who looks after devices and their data.
+pub const CARETAKERS: Admits =
+    Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Auditor, Role::Administrator]);
+/// Who may read the audit log.
+pub const AUDITORS: Admits = Admits::Roles(&[Role::Auditor, Role::Administrator]);
+/// Who may change accounts.
+pub const ADMINISTRATORS: Admits = Admits::Roles(&[Role::Administrator]);
+
+/// One route.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path with `{parameters}`.
+    pub path: &'static str,
+    /// Whom it admits.
+    pub admits: Admits,
+    handler: MethodRouter<AppState>,
+}
+
+fn get<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Method::GET, path, admits, handler: routing::get(handler) }
+}
+
+fn post<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Method::POST, path, admits, handler: routing::post(handler) }
+}
+
+fn put<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Method::PUT, path, admits, handler: routing::put(handler) }
+}
+
+fn patch<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Method::PATCH, path, admits, handler: routing::patch(handler) }
+}
+
+fn delete<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Method::DELETE, path, admits, handler: routing::delete(handler) }
+}
+
+/// All routes.
+pub fn table() -> Vec<Route> {
+    use Admits::Anybody;
+    vec![
+        get("/healthz", Anybody, health::process),
+        get("/readyz", Anybody, health::ready),
+        get("/metrics", Anybody, metrics::page),
+        get("/api/openapi.json", Anybody, openapi::document),
+        get("/mqtt", Anybody, mqtt::upgrade),
+        post("/api/v1/session", Anybody, session::login),
+        get("/api/v1/session", EVERY_ROLE, session::show),
+        delete("/api/v1/session", EVERY_ROLE, session::logout),
+        put("/api/v1/session/password", EVERY_ROLE, session::change_password),
+        get("/api/v1/live", EVERY_ROLE, live::upgrade),
+        get("/api/v1/units", EVERY_ROLE, units::list),
+        get("/api/v1/units/{id}", EVERY_ROLE, units::get),
+        get("/api/v1/units/{id}/track", TRACK_READERS, units::track),
+        get("/api/v1/devices", EVERY_ROLE, devices::list),
+        get("/api/v1/devices/{id}", EVERY_ROLE, devices::get),
+        get("/api/v1/devices/{id}/history", EVERY_ROLE, devices::history),
+        get("/api/v1/alarms", EVERY_ROLE, alarms::list),
+        get("/api/v1/alarms/{id}", EVERY_ROLE, alarms::get),
+        post("/api/v1/alarms/{id}/acknowledge", OPERATORS, alarms::acknowledge),
+        post("/api/v1/alarms/{id}/shelve", OPERATORS, alarms::shelve),
+        post("/api/v1/alarms/{id}/unshelve", OPERATORS, alarms::unshelve),
+        post("/api/v1/alarms/{id}/comment", COMMENTERS, alarms::comment),
+        get("/api/v1/orders", EVERY_ROLE, orders::list),
+        get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),
+        get("/api/v1/quarantine", CARETAKERS, quarantine::list),
+        get("/api/v1/quarantine/counts", CARETAKERS, quarantine::counts),
+        get("/api/v1/ledger", EVERY_ROLE, ledger::show),
+        get("/api/v1/map/district", EVERY_ROLE, map::district),
+        get("/api/v1/system", EVERY_ROLE, system::show),
+        get("/api/v1/audit", AUDITORS, audit::list),
+        get("/api/v1/audit/verdict", AUDITORS, audit::verify),
+        get("/api/v1/users", ADMINISTRATORS, users::list),
+        post("/api/v1/users", ADMINISTRATORS, users::add),
+        patch("/api/v1/users/{username}", ADMINISTRATORS, users::change),
+        put("/api/v1/users/{username}/password", ADMINISTRATORS, users::set_password),
+    ]
+}
+
+/// The table as a router, each route behind its guard.
+pub fn guarded(state: &AppState) -> Router<AppState> {
+    table().into_iter().fold(Router::new(), |router, route| {
+        let guarded = route.handler.route_layer(from_fn_with_state((state.clone(), route.admits), guard));
+        router.route(route.path, guarded)
+    })
+}

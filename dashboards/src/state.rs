@@ -1,0 +1,108 @@
+//! What every handler can reach. Built once by `hub`; cheap to clone.
+
+use crate::live::Live;
+use crate::login_limit::LoginLimit;
+use crate::ports::{CommandPort, HistorySource, MqttDoor, OrderBook, Readiness, SystemInfo};
+use bytes::Bytes;
+use greenhub_model::ReceivedTime;
+use greenhub_model::ledger::Ledger;
+use greenhub_storage::accounts::Accounts;
+use greenhub_storage::log::Clock;
+use greenhub_storage::relational::{AlarmStore, QuarantineStore};
+use std::sync::Arc;
+
+/// Appends metrics of one part of the hub in Prometheus text form (see [`crate::metrics::Metrics`]).
+pub type MetricsSource = Arc<dyn Fn(&mut crate::metrics::Metrics) + Send + Sync>;
+
+/// Switches of the web tier.
+#[derive(Debug, Clone)]
+pub struct WebOptions {
+    /// Mark the session cookie `Secure`: set it when people reach the hub by HTTPS.
+    pub secure_cookie: bool,
+    /// Origins (`https://host:port`) besides our own that may open the live socket.
+    pub allowed_origins: Vec<String>,
+    /// Logins that one address may try at once.
+    pub login_burst: u32,
+    /// Logins a minute that one address may try in the long run.
+    pub logins_per_minute: u32,
+}
+
+impl Default for WebOptions {
+    fn default() -> Self {
+        Self { secure_cookie: false, allowed_origins: vec![], login_burst: 20, logins_per_minute: 20 }
+    }
+}
+
+/// The parts that `hub` puts together.
+pub struct Parts {
+    /// Live state.
+    pub live: Live,
+    /// Alarms of all time.
+    pub alarms: AlarmStore,
+    /// Messages that could not be used.
+    pub quarantine: QuarantineStore,
+    /// Users and their logins.
+    pub accounts: Accounts,
+    /// Orders.
+    pub orders: Arc<dyn OrderBook>,
+    /// Tracks and series.
+    pub history: Arc<dyn HistorySource>,
+    /// Human commands.
+    pub commands: Arc<dyn CommandPort>,
+    /// MQTT over WebSocket, where the broker runs in this process.
+    pub mqtt: Option<Arc<dyn MqttDoor>>,
+    /// The ledger as it stands.
+    pub ledger: Arc<dyn Fn() -> Ledger + Send + Sync>,
+    /// What `/api/v1/system` shows.
+    pub system: Arc<dyn Fn() -> SystemInfo + Send + Sync>,
+    /// What `/readyz` shows.
+    pub readiness: Arc<dyn Readiness>,
+    /// What `/metrics` shows besides the web tier's own.
+    pub metrics: Vec<MetricsSource>,
+    /// GeoJSON of the district.
+    pub district: Bytes,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Switches.
+    pub options: WebOptions,
+}
+
+/// State of all handlers.
+#[derive(Clone)]
+pub struct AppState {
+    shared: Arc<Shared>,
+}
+
+/// The parts and what the web tier keeps beside them.
+pub struct Shared {
+    parts: Parts,
+    pub(crate) login_limit: LoginLimit,
+    pub(crate) counters: crate::metrics::HttpCounters,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl AppState {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let login_limit = LoginLimit::new(parts.options.login_burst, parts.options.logins_per_minute);
+        Self { shared: Arc::new(Shared { parts, login_limit, counters: Default::default() }) }
+    }
+
+    /// The wall clock, to be read once per request.
+    pub fn now(&self) -> ReceivedTime {
+        self.clock.now()
+    }
+}
