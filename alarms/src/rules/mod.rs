@@ -27,6 +27,9 @@ use std::collections::BTreeMap;
 
 pub use validate::RuleProblem;
 
+#[cfg(test)]
+mod tests;
+
 /// All rules of one version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -256,3 +256,6 @@ fn uncovered(memories: &mut Memories, options: Options, was_hidden: bool) -> boo
     memories.acked = true;
     false
 }
+
+#[cfg(test)]
+mod tests;

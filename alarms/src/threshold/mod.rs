@@ -274,3 +274,7 @@ fn turn(rule: &LimitRule, memory: &mut LimitMemory, pending: Pending) -> Edge {
     memory.pending = None;
     Edge { active: memory.on, since: pending.since, at, value: pending.value }
 }
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! The built-in set is sound; each way to break it is found and said.
+
+use super::*;
+use crate::prioritise::prioritise;
+use greenhub_model::profile::{LimitProfile, LimitSide, PointProfile};
+
+fn broken(change: impl FnOnce(&mut RuleSet)) -> Vec<String> {
+    let mut rules = RuleSet::builtin();
+    change(&mut rules);
+    rules.validate().err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_builtin_set_is_valid() {
+    assert_eq!(RuleSet::builtin().validate(), Ok(()));
+}
+
+#[test]
+fn it_comes_back_from_json_as_it_was() {
+    let rules = RuleSet::builtin();
+    let text = serde_json::to_string(&rules).expect("plain data");
+    assert_eq!(serde_json::from_str::<RuleSet>(&text).expect("its own text"), rules);
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_names_it() {
+    let mut value = serde_json::to_value(RuleSet::builtin()).expect("plain data");
+    value["limits"][0]["dead_band"] = 1.into();
+    let error = serde_json::from_value::<RuleSet>(value).expect_err("dead_band is no key").to_string();
+    assert!(error.contains("dead_band"), "{error}");
+}
+
+#[test]
+fn every_contradiction_is_found_and_says_what_to_do() {
+    type Break = (&'static str, &'static str, fn(&mut RuleSet));
+    let table: &[Break] = &[
+        ("version", "比现行版本大 1", |r| r.version = 0),
+        ("time.late_after_ms", "大于 0", |r| r.time.late_after_ms = -1),
+        ("time.future_max_ms", "不小于 future_after_ms", |r| r.time.future_max_ms = 1),
+        ("time.age_max_ms", "大于 late_after_ms", |r| r.time.age_max_ms = 1),
+        ("classes.plant", "请补充", |r| r.classes.retain(|class, _| *class != Class::Plant)),
+        ("classes.light.offline_after_ms", "调大", |r| {
+            r.classes.insert(Class::Light, ClassRules { silent_after_ms: 9, offline_after_ms: 9 });
+        }),
+        ("merge.reopen_window_ms", "late_after_ms", |r| r.merge.reopen_window_ms = 1),
+        ("merge.remember_ms", "reopen_window_ms", |r| r.merge.remember_ms = 1),
+        ("merge.chatter_raises", "2 至 100", |r| r.merge.chatter_raises = 1),
+        ("merge.keys_per_device_max", "1 至 10000", |r| r.merge.keys_per_device_max = 0),
+        ("merge.shelve_max_ms", "大于 0", |r| r.merge.shelve_max_ms = 0),
+        ("priority.severity.major", "请补充", |r| r.priority.severity.retain(|s, _| *s != Severity::Major)),
+        ("priority.severity.critical", "请调大", |r| r.priority.severity.extend([(Severity::Critical, 1)])),
+        ("priority.safety", "0 至 1000", |r| r.priority.safety = -1),
+        ("priority.response[1]", "调整顺序", |r| r.priority.response.swap(0, 1)),
+        ("priority.p1_from", "P1 > P2 > P3", |r| r.priority.p2_from = 200),
+        ("defaults.charger", "请补充", |r| r.defaults.retain(|class, _| *class != Class::Charger)),
+        ("defaults.charger.action", "请写明", |r| {
+            r.defaults.get_mut(&Class::Charger).expect("there").action = " ".into();
+        }),
+        ("types.patrol.SOS.weights", "0 至 3", |r| sos(r).weights.safety = 4),
+        ("types.patrol.SOS.re_alarm_ms", "60000", |r| sos(r).re_alarm_ms = Some(5)),
+        ("types.patrol.SOS.re_alarm_ms", "ack_required", |r| sos(r).ack_required = false),
+        ("points.plant.h2s", "min 小于 max", |r| {
+            r.points.get_mut(&Class::Plant).expect("there").get_mut("h2s").expect("there").max = f64::NAN;
+        }),
+        ("limits[0].limit", "不是有效数字", |r| r.limits[0].limit = f64::NAN),
+        ("limits[0].limit", "超出测点量程", |r| r.limits[0].limit = 101.0),
+        ("limits[0].deadband", "不小于 0", |r| r.limits[0].deadband = -1.0),
+        ("limits[0].deadband", "减小死区", |r| r.limits[0].deadband = 99.0),
+        ("limits[0].on_delay_ms", "毫秒数", |r| r.limits[0].on_delay_ms = -1),
+        ("limits[0].off_delay_ms", "毫秒数", |r| r.limits[0].off_delay_ms = 86_400_001),
+        ("limits[0].code", "请先在 types.patrol 中定义", |r| {
+            r.limits[0].code = AlarmCode::new("NOPE").expect("grammar")
+        }),
+        ("limits[0].point", "请先在 points.patrol 中定义", |r| {
+            r.limits[0].point = PointName::new("nope").expect("grammar");
+        }),
+        ("limits[0].unit", "换算", |r| r.limits[0].unit = Some(Unit("V".into()))),
+    ];
+    for (path, words, change) in table {
+        let found = broken(change);
+        assert!(found.iter().any(|f| f.starts_with(path) && f.contains(words)), "{path} {words}: {found:#?}");
+    }
+}
+
+fn sos(rules: &mut RuleSet) -> &mut AlarmType {
+    let types = rules.types.get_mut(&Class::Patrol).expect("there");
+    types.get_mut("SOS").expect("there")
+}
+
+#[test]
+fn limits_that_contradict_each_other_are_found() {
+    let again = |change: fn(&mut LimitRule)| {
+        broken(|rules| {
+            let mut copy = rules.limits[0].clone();
+            change(&mut copy);
+            rules.limits.push(copy);
+        })
+    };
+    assert!(again(|_| {})[0].contains("重复"));
+    assert!(again(|l| l.side = LimitSide::High)[0].contains("相互矛盾"));
+    assert!(again(|l| l.severity = Severity::Major)[0].contains("更远离正常范围"));
+    assert!(again(|l| (l.severity, l.limit) = (Severity::Major, 16.0))[0].contains("更远离正常范围"));
+    assert_eq!(again(|l| (l.severity, l.limit) = (Severity::Major, 5.0)), Vec::<String>::new());
+}
+
+#[test]
+fn priorities_follow_harm() {
+    let rules = RuleSet::builtin();
+    let table = [
+        (Class::Patrol, "SOS", Priority::P1),
+        (Class::Vehicle, "COLLISION", Priority::P1),
+        (Class::Plant, "FURNACE_TEMPERATURE_LOW", Priority::P1),
+        (Class::Plant, "FURNACE_TEMP_LOW", Priority::P1),
+        (Class::Plant, "H2S_HIGH", Priority::P2),
+        (Class::Plant, "ODOUR_EXCEEDANCE", Priority::P2),
+        (Class::Plant, "ODOUR_HIGH", Priority::P3),
+        (Class::Plant, "DEVICE_OFFLINE", Priority::P3),
+        (Class::Charger, "OVER_TEMPERATURE", Priority::P2),
+        (Class::Charger, "GROUND_FAULT", Priority::P1),
+        (Class::Environment, "PM25_HIGH", Priority::P3),
+        (Class::Light, "CIRCUIT_TRIP", Priority::P2),
+        (Class::Light, "LAMP_FAULT", Priority::P4),
+        (Class::Light, "SUPPLY_LOSS", Priority::P4),
+        (Class::Patrol, "LOW_BATTERY", Priority::P4),
+    ];
+    for (class, code, expected) in table {
+        let kind = &rules.types[&class][code];
+        let (priority, reasons) = prioritise(&rules, kind, kind.severity);
+        assert_eq!(priority, expected, "{class} {code}: {reasons:#?}");
+        let sum: i32 = reasons.iter().filter_map(|reason| reason.points).sum();
+        let stated = reasons.iter().find(|reason| reason.code == "sum").expect("a sum is always stated");
+        assert!(stated.text.contains(&format!("合计 {sum} 分")), "{stated:?}");
+    }
+}
+
+#[test]
+fn a_floor_lifts_a_low_sum_and_says_so() {
+    let rules = RuleSet::builtin();
+    let kind = &rules.types[&Class::Patrol]["SOS"];
+    let (priority, reasons) = prioritise(&rules, kind, Severity::Warning);
+    assert_eq!(priority, Priority::P1);
+    let last = reasons.last().expect("reasons");
+    assert_eq!((last.code.as_str(), last.text.as_str()), ("floor", "该类型规定至少为 P1"));
+}
+
+#[test]
+fn a_device_with_limits_of_its_own_is_not_judged_by_the_tables() {
+    let rules = RuleSet::builtin();
+    let h2s = PointName::new("h2s").expect("grammar");
+    let mut profile: DeviceProfile =
+        serde_json::from_str(r#"{"device":"ODR-1","class":"plant","kind":"odour_monitor"}"#).expect("a profile");
+    assert_eq!(rules.limits_of(&profile, &h2s).len(), 2, "high and high-high of the table");
+    let limit = LimitProfile {
+        code: AlarmCode::new("H2S_HIGH").expect("grammar"),
+        side: LimitSide::High,
+        limit: 0.03,
+        deadband: 0.0,
+        on_delay_ms: 0,
+        off_delay_ms: 0,
+        severity: Severity::Minor,
+    };
+    let own = PointProfile {
+        name: h2s.clone(),
+        label: String::new(),
+        unit: Unit::default(),
+        normal: None,
+        limits: vec![limit],
+    };
+    profile.points.push(own);
+    let limits = rules.limits_of(&profile, &h2s);
+    assert_eq!(limits.len(), 1);
+    assert_eq!((limits[0].limit, limits[0].id().as_str()), (0.03, "limit:h2s.H2S_HIGH.high.minor"));
+    let temperature = PointName::new("temperature").expect("grammar");
+    assert_eq!(rules.limits_of(&profile, &temperature), [], "the furnace's limits are for furnaces");
+    profile.kind = "furnace".into();
+    assert_eq!(rules.limits_of(&profile, &temperature).len(), 2);
+}
