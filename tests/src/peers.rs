@@ -48,6 +48,16 @@ impl Peer {
         Self::start("mosquitto", vec!["-c".into(), config.display().to_string()], port, directory)
     }
 
+    /// Starts mosquitto as bare as it comes: no persistence, for side by side benchmarks.
+    pub fn mosquitto_bare() -> Self {
+        let directory = TempDir::new().expect("make a temporary directory");
+        let port = free_port();
+        let config = directory.path().join("mosquitto.conf");
+        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nmax_inflight_messages 0\nuser root\n");
+        std::fs::write(&config, text).expect("write mosquitto.conf");
+        Self::start("mosquitto", vec!["-c".into(), config.display().to_string()], port, directory)
+    }
+
     /// Starts nats-server with JetStream.
     pub fn nats() -> Self {
         let directory = TempDir::new().expect("make a temporary directory");
@@ -64,6 +74,11 @@ impl Peer {
         let mut peer = Self { child: None, program: program(name), arguments, port, directory };
         peer.restart();
         peer
+    }
+
+    /// Process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// `host:port`.

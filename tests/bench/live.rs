@@ -1,0 +1,209 @@
+//! From the device to the viewer: throughput of the whole pipeline, latency, and many viewers.
+
+use crate::load::{self, Rate};
+use crate::process::{cpu_seconds, resident_mib};
+use crate::serve::{Bench, payload, topic_of};
+use anyhow::{Context, Result};
+use greenhub_tests::live::Viewer;
+use greenhub_tests::now_ms;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const WARM: Duration = Duration::from_secs(1);
+const MEASURE: Duration = Duration::from_secs(8);
+
+/// Flat out: everything published is stored, decided, kept and shown to one viewer; the clock stops when nothing is
+/// pending any more.
+pub async fn pipeline() -> Result<()> {
+    println!("Whole pipeline flat out, 50 connections × 100 in flight, one viewer at 10 Hz; the clock runs until nothing");
+    println!("is pending.\n");
+    println!("| messages decided per s | per CPU s of the hub | PUBACKs per s | backlog at the end of the load | RSS MiB |");
+    println!("|---|---|---|---|---|");
+    let bench = Bench::start(50).await?;
+    let mut viewer = Viewer::connect(&bench.hub, &bench.api.token, json!({})).await;
+    let watching = tokio::spawn(async move {
+        loop {
+            viewer.next().await;
+        }
+    });
+    let body = payload(now_ms());
+    let (cpu, started) = (cpu_seconds(bench.hub.pid()), Instant::now());
+    let rate = load::flood_all(bench.hub.mqtt(), &bench.devices, topic_of, &body, 100, WARM, MEASURE).await?;
+    let backlog = bench.api.get("/api/v1/ledger").await["pending"].as_u64().unwrap_or(0);
+    let accepted = bench.settled().await;
+    let seconds = started.elapsed().as_secs_f64();
+    let used = cpu_seconds(bench.hub.pid()) - cpu;
+    watching.abort();
+    println!(
+        "| {:.0} | {:.0} | {:.0} | {backlog} | {:.0} |\n",
+        accepted as f64 / seconds,
+        accepted as f64 / used,
+        rate.per_second(),
+        resident_mib(bench.hub.pid())
+    );
+    Ok(())
+}
+
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+}
+
+/// Publish → WebSocket, fsync included, for a viewer that asks for no coalescing.
+pub async fn latency() -> Result<()> {
+    println!("Publish → WebSocket (fsync included), 50 connections, viewer with `max_rate_hz` 0, {MEASURE:?} each.\n");
+    println!("| messages/s | seen by the viewer | p50 ms | p99 ms | max ms |");
+    println!("|---|---|---|---|---|");
+    for rate in [1_000u64, 5_000, 50_000] {
+        let bench = Bench::start(50).await?;
+        let mut streams = Vec::new();
+        for login in &bench.devices {
+            streams.push((load::connect(bench.hub.mqtt(), login).await?, topic_of(login)));
+        }
+        let mut viewer = Viewer::connect(&bench.hub, &bench.api.token, json!({"max_rate_hz": 0})).await;
+        viewer.until("a snapshot", |v| v.snapshots == 1).await;
+        let total = rate * MEASURE.as_secs();
+        let (sent, mut latencies) = (std::sync::Arc::new(parking_times(total)), Vec::new());
+        let times = std::sync::Arc::clone(&sent);
+        let start = Instant::now();
+        let sender = tokio::spawn(async move {
+            let mut next = 0u64;
+            let mut drain = vec![0u8; 64 * 1024];
+            while next < total {
+                let due = (start.elapsed().as_secs_f64() * rate as f64) as u64;
+                while next < due.min(total) {
+                    let (stream, topic) = &mut streams[(next % 50) as usize];
+                    // The longitude carries the message's number: a unit's newest state names the newest message.
+                    let lon = 100.0 + next as f64 / 1e6;
+                    let body = format!(r#"{{"time":{},"lon":{lon:.6},"lat":31.2}}"#, now_ms());
+                    let (mut packet, at) = load::publish(topic, body.as_bytes());
+                    let id = (next % 65_535 + 1) as u16;
+                    packet[at..at + 2].copy_from_slice(&id.to_be_bytes());
+                    times[next as usize].store(start.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
+                    stream.write_all(&packet).await.context("publish")?;
+                    next += 1;
+                }
+                for (stream, _) in &mut streams {
+                    // Acknowledgements are read away so that the broker never waits for us.
+                    let _nothing_yet = stream.try_read(&mut drain);
+                }
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            }
+            anyhow::Ok(())
+        });
+        let mut last = 0u64;
+        while last + 50 < total {
+            let message = viewer.next().await;
+            let arrived = start.elapsed().as_nanos() as u64;
+            for unit in message["units"].as_array().into_iter().flatten() {
+                let Some(lon) = unit["lon"].as_f64() else { continue };
+                let number = ((lon - 100.0) * 1e6).round() as u64;
+                last = last.max(number);
+                let sent = sent[number as usize].load(std::sync::atomic::Ordering::Relaxed);
+                latencies.push(arrived.saturating_sub(sent) as f64 / 1e6);
+            }
+        }
+        sender.await.context("the sending task failed")??;
+        latencies.sort_by(f64::total_cmp);
+        println!(
+            "| {rate} | {} | {:.2} | {:.2} | {:.2} |",
+            latencies.len(),
+            percentile(&latencies, 0.5),
+            percentile(&latencies, 0.99),
+            percentile(&latencies, 1.0)
+        );
+    }
+    println!();
+    Ok(())
+}
+
+fn parking_times(count: u64) -> Vec<std::sync::atomic::AtomicU64> {
+    (0..count).map(|_| std::sync::atomic::AtomicU64::new(0)).collect()
+}
+
+/// One viewer as cheap as can be: handshake, subscription, then bytes are counted and thrown away.
+async fn idle_viewer(address: String, token: String) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(&address).await?;
+    let request = format!(
+        "GET /api/v1/live?token={token} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.context("read the upgrade")?);
+    }
+    anyhow::ensure!(head.starts_with(b"HTTP/1.1 101"), "no upgrade: {}", String::from_utf8_lossy(&head));
+    let body = br#"{"subscribe":["units"],"bbox":null,"resume":null}"#;
+    // A client frame: final text, masked with zeros so that the payload stays as it is.
+    let mut frame = vec![0x81, 0x80 | body.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(body);
+    stream.write_all(&frame).await?;
+    Ok(stream)
+}
+
+/// 2,000 viewers while 5,000 updates a second come in.
+pub async fn viewers() -> Result<()> {
+    println!("2,000 viewers at 10 Hz, 5,000 positions/s of 50 units, {MEASURE:?}.\n");
+    println!("| viewers | hub CPU, cores | MiB/s to viewers | RSS MiB |");
+    println!("|---|---|---|---|");
+    for count in [1usize, 2_000] {
+        let bench = Bench::start(50).await?;
+        let received = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let mut readers = Vec::new();
+        for _ in 0..count {
+            let mut stream = idle_viewer(bench.hub.http().to_owned(), bench.api.token.clone()).await?;
+            let received = std::sync::Arc::clone(&received);
+            readers.push(tokio::spawn(async move {
+                let mut input = vec![0u8; 16 * 1024];
+                while let Ok(got) = stream.read(&mut input).await {
+                    if got == 0 {
+                        break;
+                    }
+                    received.fetch_add(got as u64, std::sync::atomic::Ordering::Relaxed);
+                }
+            }));
+        }
+        let (cpu, bytes, started) =
+            (cpu_seconds(bench.hub.pid()), received.load(std::sync::atomic::Ordering::Relaxed), Instant::now());
+        let rate = steady(&bench, 5_000).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        let cores = (cpu_seconds(bench.hub.pid()) - cpu) / seconds;
+        let flow = (received.load(std::sync::atomic::Ordering::Relaxed) - bytes) as f64 / seconds / 1_048_576.0;
+        readers.iter().for_each(tokio::task::JoinHandle::abort);
+        anyhow::ensure!(rate.messages > 0, "nothing was published");
+        println!("| {count} | {cores:.2} | {flow:.1} | {:.0} |", resident_mib(bench.hub.pid()));
+    }
+    println!();
+    Ok(())
+}
+
+/// Publishes at a steady rate over all devices for [`MEASURE`].
+async fn steady(bench: &Bench, rate: u64) -> Result<Rate> {
+    let mut streams = Vec::new();
+    for login in &bench.devices {
+        streams.push((load::connect(bench.hub.mqtt(), login).await?, topic_of(login)));
+    }
+    let (start, mut sent, mut drain) = (Instant::now(), 0u64, vec![0u8; 64 * 1024]);
+    while start.elapsed() < MEASURE {
+        let due = (start.elapsed().as_secs_f64() * rate as f64) as u64;
+        while sent < due {
+            let (stream, topic) = &mut streams[(sent % bench.devices.len() as u64) as usize];
+            let body = format!(r#"{{"time":{},"lon":{:.6},"lat":31.2}}"#, now_ms(), 121.0 + (sent % 1000) as f64 / 1e4);
+            let (mut packet, at) = load::publish(topic, body.as_bytes());
+            packet[at..at + 2].copy_from_slice(&((sent % 65_535 + 1) as u16).to_be_bytes());
+            stream.write_all(&packet).await?;
+            sent += 1;
+        }
+        for (stream, _) in &mut streams {
+            // Acknowledgements are read away so that the broker never waits for us.
+            let _nothing_yet = stream.try_read(&mut drain);
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(Rate { messages: sent, seconds: start.elapsed().as_secs_f64() })
+}

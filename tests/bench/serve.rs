@@ -1,0 +1,86 @@
+//! The hub as a serious server (no demo), with registered devices and an account, for measuring.
+
+use crate::load::Login;
+use anyhow::{Context, Result, bail};
+use greenhub_tests::api::Api;
+use greenhub_tests::hub::{Hub, Options, binary};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Password of the measuring account.
+const PASSWORD: &str = "Messen-1937-Wutong!";
+
+/// A hub, its directory, its devices and a logged-in administrator.
+pub struct Bench {
+    /// The hub.
+    pub hub: Hub,
+    /// Logged-in administrator.
+    pub api: Api,
+    /// Devices with their secrets.
+    pub devices: Vec<Login>,
+    _directory: TempDir,
+}
+
+impl Bench {
+    /// Starts a hub with `devices` registered patrol units.
+    pub async fn start(devices: usize) -> Result<Self> {
+        let directory = tempfile::tempdir().context("make a directory")?;
+        let data = directory.path().join("data");
+        let mut child = Command::new(binary())
+            .args(["user", "add", "bench", "--role", "administrator", "--password-stdin", "--data"])
+            .arg(&data)
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("run greenhub user add")?;
+        writeln!(child.stdin.take().context("stdin is piped")?, "{PASSWORD}")?;
+        if !child.wait()?.success() {
+            bail!("greenhub user add failed");
+        }
+        let mut logins = Vec::new();
+        if devices > 0 {
+            let ids: Vec<String> = (0..devices).map(|n| format!("B-{n:04}")).collect();
+            let output = Command::new(binary())
+                .args(["device", "add", "--class", "patrol", "--data"])
+                .arg(&data)
+                .args(&ids)
+                .output()
+                .context("run greenhub device add")?;
+            if !output.status.success() {
+                bail!("greenhub device add failed: {}", String::from_utf8_lossy(&output.stderr));
+            }
+            for line in String::from_utf8(output.stdout)?.lines() {
+                let (id, secret) = line.split_once(' ').context("a device and its secret")?;
+                logins.push(Login { id: id.to_owned(), password: Some(secret.trim().to_owned()) });
+            }
+        }
+        let hub = Hub::start_in(&data, &Options::default());
+        let api = Api::login_as(&hub, "bench", PASSWORD)
+            .await
+            .map_err(|(status, body)| anyhow::anyhow!("log in: {status} {body}"))?;
+        Ok(Self { hub, api, devices: logins, _directory: directory })
+    }
+
+    /// A program that may subscribe everything.
+    pub fn program(&self) -> Login {
+        Login { id: "bench".to_owned(), password: Some(PASSWORD.to_owned()) }
+    }
+
+    /// Waits until nothing is pending; returns the ledger's `accepted`.
+    pub async fn settled(&self) -> u64 {
+        self.api.settled_ledger(0).await["accepted"].as_u64().unwrap_or(0)
+    }
+}
+
+/// The topic of a device of [`Bench::start`].
+pub fn topic_of(login: &Login) -> String {
+    format!("greenhub/v1/patrol/{}/position", login.id)
+}
+
+/// A position payload of ordinary size.
+pub fn payload(time: i64) -> Vec<u8> {
+    format!(
+        r#"{{"time":{time},"lon":121.4234567,"lat":31.2201234,"speed_kmh":12.5,"heading_deg":270,"accuracy_m":5,"battery_pct":80}}"#
+    )
+    .into_bytes()
+}
