@@ -18,16 +18,20 @@
 #![deny(missing_docs)]
 
 pub mod district;
-pub mod profiles;
 mod message;
 mod options;
+pub mod profiles;
 mod random;
 pub mod roads;
+mod run;
 mod size;
 pub mod sun;
+mod world;
 
 pub use district::{District, district};
 pub use message::Publish;
 pub use options::SimulateOptions;
 pub use profiles::profiles;
+pub use run::{SimulateError, SimulateReport, run};
 pub use size::Size;
+pub use world::{Link, World};

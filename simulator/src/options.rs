@@ -83,7 +83,11 @@ impl Broker {
             _ => (address, 1883),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() { Err("the broker's address names no host".to_owned()) } else { Ok(Self { host, port, login }) }
+        if host.is_empty() {
+            Err("the broker's address names no host".to_owned())
+        } else {
+            Ok(Self { host, port, login })
+        }
     }
 }
 
