@@ -1,0 +1,98 @@
+//! The thread that keeps snapshots: writes one, waits until every sink is past it, publishes it, frees the log.
+//!
+//! A snapshot may only count when no sink needs a batch before it again: sinks that were behind would never hear what
+//! the operators then no longer say. So publishing waits for the sinks, and the log's hold follows the published one.
+//! One snapshot is under way at most; while it waits, the dataflow does not take another.
+
+use greenhub_storage::log::Hold;
+use greenhub_storage::snapshot::SnapshotStore;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tracing::warn;
+
+/// How often the sinks are asked.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// A snapshot on its way to disk.
+pub(crate) struct Job {
+    pub batch: u64,
+    pub parts: BTreeMap<String, Vec<u8>>,
+}
+
+/// Figures and flags shared with the sink.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// A job is under way or asked for.
+    pub busy: AtomicBool,
+    /// Batch of the newest published snapshot.
+    pub published: AtomicU64,
+    pub stop: AtomicBool,
+}
+
+/// The keeper's thread.
+pub(crate) struct Keeper {
+    jobs: Option<crossbeam_channel::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    progress: Arc<Progress>,
+}
+
+impl Keeper {
+    pub(crate) fn start(
+        store: SnapshotStore,
+        hold: Hold,
+        sinks_at: Arc<dyn Fn() -> u64 + Send + Sync>,
+        published: u64,
+    ) -> std::io::Result<(Self, crossbeam_channel::Sender<Job>, Arc<Progress>)> {
+        let (sender, jobs) = crossbeam_channel::bounded::<Job>(1);
+        let progress = Arc::new(Progress { published: AtomicU64::new(published), ..Progress::default() });
+        let shared = progress.clone();
+        let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            for job in jobs {
+                keep(&store, &hold, &*sinks_at, &job, &shared);
+                shared.busy.store(false, Ordering::Release);
+            }
+        })?;
+        let keeper = Self { jobs: Some(sender.clone()), thread: Some(thread), progress: progress.clone() };
+        Ok((keeper, sender, progress))
+    }
+
+    /// Gives up a snapshot that still waits for its sinks, and ends the thread.
+    pub(crate) fn stop(&mut self) {
+        self.progress.stop.store(true, Ordering::Release);
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            warn!("the thread that keeps snapshots panicked");
+        }
+    }
+}
+
+fn keep(
+    store: &SnapshotStore,
+    hold: &Hold,
+    sinks_at: &(dyn Fn() -> u64 + Send + Sync),
+    job: &Job,
+    progress: &Progress,
+) {
+    let pending = match store.write(job.batch, &job.parts) {
+        Ok(pending) => pending,
+        Err(error) => return warn!(batch = job.batch, %error, "snapshot not written; the previous one stays in force"),
+    };
+    while sinks_at() < job.batch {
+        if progress.stop.load(Ordering::Acquire) {
+            return;
+        }
+        std::thread::sleep(ASK_EVERY);
+    }
+    match pending.publish() {
+        Ok(_) => {
+            hold.advance(job.batch);
+            progress.published.store(job.batch, Ordering::Release);
+        }
+        Err(error) => warn!(batch = job.batch, %error, "snapshot not published; the previous one stays in force"),
+    }
+}

@@ -1,0 +1,225 @@
+//! One decoded element: what it does to the device's state, to the history and to the alarms.
+
+use super::state::{Device, Fix, LastValue, order_time};
+use super::timers::NEVER;
+use super::{DeviceStage, Said, Voice, limit_condition};
+use greenhub_alarms::threshold::{self, LimitRule};
+use greenhub_alarms::{Condition, RuleSet};
+use greenhub_model::observation::{AlarmReport, PositionReport, ReadingReport, StatusReport};
+use greenhub_model::output::{Sample, TrackPoint};
+use greenhub_model::time::TimeQuality;
+use greenhub_model::view::Presence;
+use greenhub_model::{
+    AlarmCode, Channel, DeviceTime, Observation, Observed, Output, PointName, Position, Quality, ReceivedTime,
+};
+
+/// The alarm type of a call for help in a position.
+const SOS_CODE: &str = "SOS";
+/// Calls for help that turn up after their end was known: those closer together than this are one, milliseconds.
+const PAST_SOS_APART_MS: i64 = 600_000;
+
+/// When something was observed, in all the ways that matter.
+#[derive(Clone, Copy)]
+struct When {
+    time: DeviceTime,
+    /// For "which is newer", Unix ms.
+    order: i64,
+    late: bool,
+    received: ReceivedTime,
+    position: Position,
+}
+
+impl DeviceStage {
+    pub(super) fn observe(
+        &mut self,
+        slot: u32,
+        observed: &Observed,
+        channel: Channel,
+        voice: &mut Voice,
+        said: &mut Said,
+    ) {
+        let received = said.head.received;
+        let when = When {
+            time: observed.time,
+            order: order_time(observed.time, observed.time_quality, received),
+            late: matches!(observed.time_quality, TimeQuality::Late { .. }),
+            received,
+            position: voice.position,
+        };
+        let Some(device) = self.devices.get(slot) else { return };
+        // A will that the hub publishes is not the device's voice.
+        let proxy_goodbye =
+            channel == Channel::Hub && matches!(&observed.what, Observation::Status(s) if s.online == Some(false));
+        if !proxy_goodbye {
+            device.heard(&when);
+        }
+        match &observed.what {
+            Observation::Position(report) => device.position(report, &when, voice, said),
+            Observation::Reading(report) => device.reading(&self.rules, report, &when, voice, said),
+            Observation::Alarm(report) => device.alarm(report, &when, voice, said),
+            Observation::Status(report) => device.status(report, &when, proxy_goodbye),
+        }
+        let deadline = match &observed.what {
+            Observation::Reading(_) => device.deadline(&self.rules),
+            _ if device.armed == NEVER => device.deadline(&self.rules),
+            _ => device.presence_deadline(&self.rules),
+        };
+        let mut armed = device.armed;
+        self.timers.arm(slot, &mut armed, deadline);
+        if let Some(device) = self.devices.get(slot) {
+            device.armed = armed;
+        }
+        self.dirty(slot);
+    }
+}
+
+impl Device {
+    fn heard(&mut self, when: &When) {
+        self.heard = when.received.0;
+        self.presence = Presence::Online;
+        if !when.late && self.time.is_none_or(|known| known <= when.order) {
+            self.time = Some(when.order);
+        }
+    }
+
+    fn position(&mut self, report: &PositionReport, when: &When, voice: &mut Voice, said: &mut Said) {
+        if !when.late && self.fix.is_none_or(|known| known.order <= when.order) {
+            self.fix = Some(Fix {
+                lon: report.lon,
+                lat: report.lat,
+                speed_kmh: report.speed_kmh,
+                heading_deg: report.heading_deg,
+                accuracy_m: report.accuracy_m,
+                time: when.time.0,
+                order: when.order,
+            });
+            self.battery_pct = report.battery_pct.or(self.battery_pct);
+        }
+        let track = TrackPoint {
+            unit: self.profile.device.clone(),
+            time: when.time.0,
+            lon: report.lon,
+            lat: report.lat,
+            speed_kmh: report.speed_kmh,
+            heading_deg: report.heading_deg,
+        };
+        said.output(voice, Output::Track(track));
+        if let Some(on) = report.sos {
+            self.call_for_help(on, report, when, voice, said);
+        }
+    }
+
+    /// A call counts whenever it was made. One that arrives after a newer message has said that it is over is raised and
+    /// returned at once, so that somebody sees it; it does not light the live marker.
+    fn call_for_help(&mut self, on: bool, report: &PositionReport, when: &When, voice: &mut Voice, said: &mut Said) {
+        let statement = |device: &Device, active| {
+            let code = AlarmCode::new(SOS_CODE).expect("three letters follow the grammar of alarm codes");
+            let mut condition = device.condition(code, active, when.received, when.position);
+            condition.at = when.time.0;
+            condition.late = when.late;
+            (condition.lon, condition.lat) = (Some(report.lon), Some(report.lat));
+            condition
+        };
+        if self.sos.order.is_none_or(|known| known <= when.order) {
+            self.sos.order = Some(when.order);
+            if self.sos.on != on {
+                self.sos.on = on;
+                said.condition(voice, statement(self, on));
+            }
+            return;
+        }
+        let told = self.sos.past.is_some_and(|past| (past - when.order).abs() < PAST_SOS_APART_MS);
+        if on && !self.sos.on && !told {
+            self.sos.past = Some(when.order);
+            said.condition(voice, statement(self, true));
+            said.condition(voice, statement(self, false));
+        }
+    }
+
+    fn reading(&mut self, rules: &RuleSet, report: &ReadingReport, when: &When, voice: &mut Voice, said: &mut Said) {
+        let sample = Sample {
+            device: self.profile.device.clone(),
+            time: when.time.0,
+            values: report.values.clone(),
+            quality: report.quality,
+        };
+        said.output(voice, Output::Sample(sample));
+        if when.late {
+            return;
+        }
+        for (name, value) in &report.values {
+            for condition in self.judge(rules, name, *value, report.quality, when) {
+                said.condition(voice, condition);
+            }
+        }
+    }
+
+    /// A live value: remembered if it is the newest of its point, and held against the point's limits.
+    fn judge(
+        &mut self,
+        rules: &RuleSet,
+        name: &PointName,
+        value: f64,
+        quality: Quality,
+        when: &When,
+    ) -> Vec<Condition> {
+        let possible = rules.point(self.profile.class, name.as_str()).is_none_or(|p| (p.min..=p.max).contains(&value));
+        let quality = if possible { quality } else { Quality::Bad };
+        let Some(point) = self.point(rules, name) else { return Vec::new() };
+        if point.last.is_some_and(|known| known.order > when.order) {
+            return Vec::new();
+        }
+        point.last = Some(LastValue { value, quality, time: when.time.0, order: when.order });
+        let mut edges = Vec::new();
+        for watched in &mut point.limits {
+            let sample = threshold::Sample {
+                time: DeviceTime(when.order),
+                received: when.received,
+                value,
+                quality,
+                late: false,
+            };
+            if let Some(edge) = threshold::judge(&watched.rule, &mut watched.memory, sample).edge() {
+                edges.push((watched.rule.clone(), edge));
+            }
+        }
+        let condition = |(rule, edge)| limit_condition(self, rules, &rule, edge, when.received, when.position);
+        edges.into_iter().map(condition).collect()
+    }
+
+    fn alarm(&mut self, report: &AlarmReport, when: &When, voice: &mut Voice, said: &mut Said) {
+        let mut condition = self.condition(report.code.clone(), report.active, when.received, when.position);
+        condition.sub_component = report.sub_component.clone();
+        condition.severity = report.severity;
+        condition.value = report.value;
+        condition.text = report.text.clone().unwrap_or_default();
+        condition.at = when.time.0;
+        condition.late = when.late;
+        said.condition(voice, condition);
+    }
+
+    fn status(&mut self, report: &StatusReport, when: &When, proxy_goodbye: bool) {
+        let newest = !when.late && self.status.order.is_none_or(|known| known <= when.order);
+        if newest {
+            self.status.order = Some(when.order);
+            self.status.on = report.on.or(self.status.on);
+            self.status.dim_pct = report.dim_pct.or(self.status.dim_pct);
+            if report.firmware.is_some() {
+                self.status.firmware.clone_from(&report.firmware);
+            }
+            self.battery_pct = report.battery_pct.or(self.battery_pct);
+        }
+        // A will was written when the connection began, so its time says nothing: it holds when the hub publishes it.
+        if report.online == Some(false) && (newest || proxy_goodbye) {
+            self.presence = Presence::Offline;
+        }
+    }
+
+    /// The end of a condition whose limit is no more.
+    pub(super) fn taken_back(&self, rule: &LimitRule, received: ReceivedTime, position: Position) -> Condition {
+        let mut condition = self.condition(rule.code.clone(), false, received, position);
+        condition.text = "限值已取消".to_owned();
+        condition.by = rule.id();
+        condition
+    }
+}

@@ -1,0 +1,322 @@
+//! What is remembered of one device: profile, last state, presence, and the memories of its limits.
+
+use super::timers::NEVER;
+use greenhub_alarms::threshold::{LimitMemory, LimitRule, deadline};
+use greenhub_alarms::{Condition, RuleSet};
+use greenhub_model::time::TimeQuality;
+use greenhub_model::units::Unit;
+use greenhub_model::view::{DeviceView, PointValue, Presence, UnitView};
+use greenhub_model::{
+    AlarmCode, Class, DeviceId, DeviceProfile, DeviceTime, Output, PointName, Position, Quality, ReceivedTime,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Most points of a device that are remembered; readings of further ones go to the history only.
+pub(super) const POINTS_MAX: usize = 256;
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Device {
+    pub profile: DeviceProfile,
+    /// Registered by configuration, not merely admitted.
+    pub registered: bool,
+    pub presence: Presence,
+    /// Receive time of the newest message, µs; 0 before the first.
+    pub heard: i64,
+    /// Device time of the newest live message, Unix ms.
+    pub time: Option<i64>,
+    pub fix: Option<Fix>,
+    pub battery_pct: Option<f32>,
+    pub sos: Sos,
+    pub status: Status,
+    pub points: BTreeMap<PointName, Point>,
+    /// Time of the earliest timer entry, µs. No state: set again when the timers are built.
+    #[serde(skip, default = "never")]
+    pub armed: i64,
+    /// Its view goes out at the end of the batch. Always false between batches.
+    #[serde(skip)]
+    pub dirty: bool,
+}
+
+fn never() -> i64 {
+    NEVER
+}
+
+/// The live marker.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Fix {
+    pub lon: f64,
+    pub lat: f64,
+    pub speed_kmh: Option<f32>,
+    pub heading_deg: Option<f32>,
+    pub accuracy_m: Option<f32>,
+    /// As sent, Unix ms.
+    pub time: i64,
+    /// For "which is newer", Unix ms; see [`order_time`].
+    pub order: i64,
+}
+
+/// The call for help.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sos {
+    pub on: bool,
+    /// Of the newest message that said anything about it, Unix ms.
+    pub order: Option<i64>,
+    /// Of the newest call that came after its end was known, Unix ms.
+    pub past: Option<i64>,
+}
+
+/// What the device says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Status {
+    pub on: Option<bool>,
+    pub dim_pct: Option<f32>,
+    pub firmware: Option<String>,
+    pub order: Option<i64>,
+}
+
+/// Newest value of a point, and its limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Point {
+    /// Absent until the first live reading.
+    pub last: Option<LastValue>,
+    pub limits: Vec<Watched>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct LastValue {
+    pub value: f64,
+    pub quality: Quality,
+    /// As sent, Unix ms.
+    pub time: i64,
+    pub order: i64,
+}
+
+/// A limit with its memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Watched {
+    pub rule: LimitRule,
+    pub memory: LimitMemory,
+}
+
+/// When a measurement was taken, as far as order goes: its own time, but never after its reception where the clock runs
+/// ahead by more than the rules take for good. Else a fast clock would make everything after it look old.
+pub(super) fn order_time(time: DeviceTime, quality: TimeQuality, received: ReceivedTime) -> i64 {
+    match quality {
+        TimeQuality::Future { .. } => received.millis(),
+        _ => time.0,
+    }
+}
+
+impl Device {
+    pub(super) fn new(profile: DeviceProfile, registered: bool) -> Self {
+        Self {
+            profile,
+            registered,
+            presence: Presence::Offline,
+            heard: 0,
+            time: None,
+            fix: None,
+            battery_pct: None,
+            sos: Sos::default(),
+            status: Status::default(),
+            points: BTreeMap::new(),
+            armed: NEVER,
+            dirty: false,
+        }
+    }
+
+    /// The profile of a device that nobody registered.
+    pub(super) fn unregistered(id: DeviceId, class: Class) -> Self {
+        let profile = DeviceProfile {
+            name: id.as_str().to_owned(),
+            device: id,
+            class,
+            place: None,
+            datum: Default::default(),
+            sub_district: String::new(),
+            parent: None,
+            kind: String::new(),
+            points: Vec::new(),
+        };
+        Self::new(profile, false)
+    }
+
+    /// The point, remembered from now on; none when the device has too many.
+    pub(super) fn point(&mut self, rules: &RuleSet, name: &PointName) -> Option<&mut Point> {
+        if !self.points.contains_key(name) {
+            if self.points.len() >= POINTS_MAX {
+                return None;
+            }
+            let limits = rules.limits_of(&self.profile, name).into_iter();
+            let limits = limits.map(|rule| Watched { rule, memory: LimitMemory::default() }).collect();
+            self.points.insert(name.clone(), Point { last: None, limits });
+        }
+        self.points.get_mut(name)
+    }
+
+    /// Takes on changed rules or a changed profile: a limit keeps its memory as long as its id stays. Returns the limits
+    /// that are no more and whose condition was on: somebody must take their word back.
+    pub(super) fn rewatch(&mut self, rules: &RuleSet) -> Vec<LimitRule> {
+        let mut orphans = Vec::new();
+        let profile = &self.profile;
+        for (name, point) in &mut self.points {
+            let mut old = std::mem::take(&mut point.limits);
+            point.limits = rules
+                .limits_of(profile, name)
+                .into_iter()
+                .map(|rule| {
+                    let id = rule.id();
+                    let known = old.iter().position(|w| w.rule.id() == id);
+                    let memory = known.map(|at| old.swap_remove(at).memory).unwrap_or_default();
+                    Watched { rule, memory }
+                })
+                .collect();
+            let mut left: Vec<LimitRule> = old.into_iter().filter(|w| w.memory.is_on()).map(|w| w.rule).collect();
+            left.sort_by_key(LimitRule::id);
+            orphans.append(&mut left);
+        }
+        orphans
+    }
+
+    /// When time alone changes something, µs; [`NEVER`] when nothing.
+    pub(super) fn deadline(&self, rules: &RuleSet) -> i64 {
+        let limits = self.points.values().flat_map(|p| &p.limits);
+        let limits = limits.filter_map(|w| deadline(&w.rule, &w.memory)).map(|at| at.0).min().unwrap_or(NEVER);
+        limits.min(self.presence_deadline(rules))
+    }
+
+    /// Cheap part of [`Device::deadline`]: when it will be missed.
+    pub(super) fn presence_deadline(&self, rules: &RuleSet) -> i64 {
+        let (silent_ms, offline_ms) = patience(rules, self.profile.class);
+        // "Not heard for longer than": the first microsecond after it.
+        let after = |ms: i64| self.heard.saturating_add(ms.saturating_mul(1000)).saturating_add(1);
+        match self.presence {
+            Presence::Online => after(silent_ms).min(after(offline_ms)),
+            Presence::Silent => after(offline_ms),
+            Presence::Offline => NEVER,
+        }
+    }
+
+    /// What silence makes of the presence at `now`.
+    pub(super) fn presence_at(&self, rules: &RuleSet, now: ReceivedTime) -> Presence {
+        let (silent_ms, offline_ms) = patience(rules, self.profile.class);
+        let quiet = now.0.saturating_sub(self.heard);
+        match self.presence {
+            Presence::Offline => Presence::Offline,
+            _ if quiet > offline_ms.saturating_mul(1000) => Presence::Offline,
+            Presence::Silent => Presence::Silent,
+            Presence::Online if quiet > silent_ms.saturating_mul(1000) => Presence::Silent,
+            Presence::Online => Presence::Online,
+        }
+    }
+
+    /// A condition of this device with everything the alarm core wants to know of it; the caller says what it is about.
+    pub(super) fn condition(
+        &self,
+        code: AlarmCode,
+        active: bool,
+        received: ReceivedTime,
+        position: Position,
+    ) -> Condition {
+        let fixed = self.profile.place.map(|p| (p.lon, p.lat));
+        let moving = self.fix.map(|f| (f.lon, f.lat));
+        let place = if self.profile.class.is_unit() { moving.or(fixed) } else { fixed.or(moving) };
+        Condition {
+            device: self.profile.device.clone(),
+            class: self.profile.class,
+            kind: self.profile.kind.clone(),
+            device_name: self.name().to_owned(),
+            sub_district: self.profile.sub_district.clone(),
+            lon: place.map(|p| p.0),
+            lat: place.map(|p| p.1),
+            sub_component: None,
+            code,
+            active,
+            severity: None,
+            value: None,
+            limit: None,
+            unit: Unit::default(),
+            text: String::new(),
+            at: received.millis(),
+            received,
+            position,
+            late: false,
+            by: self.profile.device.as_str().to_owned(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        if self.profile.name.is_empty() { self.profile.device.as_str() } else { &self.profile.name }
+    }
+
+    /// Unit and label of a point: of the profile, else of the rule set.
+    pub(super) fn words(&self, rules: &RuleSet, point: &PointName) -> (Unit, String) {
+        let own = self.profile.points.iter().find(|p| &p.name == point);
+        let general = rules.point(self.profile.class, point.as_str());
+        let unit = own.map(|p| &p.unit).filter(|u| !u.0.is_empty()).or(general.map(|p| &p.unit));
+        let label = own.map(|p| &p.label).filter(|l| !l.is_empty()).or(general.map(|p| &p.label));
+        (unit.cloned().unwrap_or_default(), label.cloned().unwrap_or_default())
+    }
+
+    /// The device as live views show it.
+    pub(super) fn view(&self, rules: &RuleSet) -> Output {
+        let received = ReceivedTime(self.heard).millis_f64();
+        if self.profile.class.is_unit() {
+            let place = self.fix.map(|f| (f.lon, f.lat)).or(self.profile.place.map(|p| (p.lon, p.lat)));
+            return Output::Unit(Box::new(UnitView {
+                id: self.profile.device.clone(),
+                class: self.profile.class,
+                name: self.name().to_owned(),
+                lon: place.map(|p| p.0),
+                lat: place.map(|p| p.1),
+                speed_kmh: self.fix.and_then(|f| f.speed_kmh),
+                heading_deg: self.fix.and_then(|f| f.heading_deg),
+                accuracy_m: self.fix.and_then(|f| f.accuracy_m),
+                battery_pct: self.battery_pct,
+                sos: self.sos.on,
+                time: self.fix.map(|f| f.time),
+                received,
+                state: self.presence,
+            }));
+        }
+        let place = self.profile.place.map(|p| (p.lon, p.lat)).or(self.fix.map(|f| (f.lon, f.lat)));
+        Output::Device(Box::new(DeviceView {
+            id: self.profile.device.clone(),
+            class: self.profile.class,
+            name: self.name().to_owned(),
+            kind: self.profile.kind.clone(),
+            lon: place.map(|p| p.0),
+            lat: place.map(|p| p.1),
+            sub_district: self.profile.sub_district.clone(),
+            parent: self.profile.parent.clone(),
+            state: self.presence,
+            on: self.status.on,
+            dim_pct: self.status.dim_pct,
+            values: self.points.iter().filter_map(|(name, point)| self.value_view(rules, name, point)).collect(),
+            time: self.time,
+            received,
+        }))
+    }
+
+    fn value_view(&self, rules: &RuleSet, name: &PointName, point: &Point) -> Option<PointValue> {
+        let last = point.last?;
+        let (unit, label) = self.words(rules, name);
+        Some(PointValue {
+            point: name.clone(),
+            label,
+            value: last.value,
+            unit: unit.0,
+            quality: last.quality,
+            time: last.time,
+            normal: self.profile.points.iter().find(|p| &p.name == name).and_then(|p| p.normal),
+        })
+    }
+}
+
+/// Silent and offline after so many milliseconds. A rule set that passed validation names every class; the numbers here
+/// serve one that was not.
+fn patience(rules: &RuleSet, class: Class) -> (i64, i64) {
+    rules.classes.get(&class).map_or((120_000, 600_000), |c| (c.silent_after_ms, c.offline_after_ms))
+}
