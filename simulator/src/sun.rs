@@ -26,8 +26,8 @@ pub fn hour_of_day(at_ms: i64) -> f64 {
 fn sun(at_ms: i64) -> (f64, f64) {
     // Julian centuries since 2000-01-01 12:00 UTC.
     let t = (at_ms as f64 / DAY_MS as f64 - 10_957.5) / 36_525.0;
-    let mean_long = (280.46646 + 36_000.76983 * t).rem_euclid(360.0);
-    let anomaly = (357.52911 + 35_999.05029 * t).to_radians();
+    let mean_long = (280.46646 + 36000.76983 * t).rem_euclid(360.0);
+    let anomaly = (357.52911 + 35999.05029 * t).to_radians();
     let eccentricity = 0.016708634 - 0.000042037 * t;
     let centre =
         anomaly.sin() * (1.914602 - 0.004817 * t) + (2.0 * anomaly).sin() * 0.019993 + (3.0 * anomaly).sin() * 0.000289;

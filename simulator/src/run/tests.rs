@@ -107,10 +107,11 @@ async fn a_broker_that_breaks_off_loses_nothing() {
                 }
             }
             let enough = times.len() == 3 && times.values().all(|t| t.len() >= 60);
-            if enough && clients.values().sum::<usize>() >= clients.len() + 3 {
-                if let Some(stop) = stop.take() {
-                    stop.send(()).expect("the simulation runs");
-                }
+            if enough
+                && clients.values().sum::<usize>() >= clients.len() + 3
+                && let Some(stop) = stop.take()
+            {
+                stop.send(()).expect("the simulation runs");
             }
             if goodbyes == 3 {
                 return;

@@ -202,7 +202,7 @@ impl Circuit {
         };
         scene.send(link, Class::Light, &id, "status", json(&status));
         fixture.reports += 1;
-        if fixture.reports % READING_EVERY == 0 {
+        if fixture.reports.is_multiple_of(READING_EVERY) {
             let power = if on { fixture.rated_w * level / 100.0 * self.dice.between(0.97, 1.03) } else { 0.3 };
             let values = [
                 ("power", round(power, 1)),

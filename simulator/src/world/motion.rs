@@ -69,11 +69,11 @@ impl Mover {
                 self.speed = 0.0;
                 continue;
             }
-            if let Some((mean, (short, long))) = style.pauses {
-                if dice.chance(step / mean) {
-                    self.dwell_s = dice.between(short, long);
-                    continue;
-                }
+            if let Some((mean, (short, long))) = style.pauses
+                && dice.chance(step / mean)
+            {
+                self.dwell_s = dice.between(short, long);
+                continue;
             }
             let edge = &graph.edges[self.legs[0].edge];
             let (leave_at, wait) = *self.leave.get_or_insert_with(|| leave(graph, &self.legs, style, dice));
@@ -193,7 +193,7 @@ mod tests {
         }
         let mean = metres / f64::from(seconds);
         assert!((2.0..14.0).contains(&mean), "{metres} m in {seconds} s: {mean} m/s");
-        assert_eq!(mover.spot(graph).at.distance(graph.junctions[to]) < 1.0, true);
+        assert!(mover.spot(graph).at.distance(graph.junctions[to]) < 1.0);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //! are kept (one in two seconds, at most [`KEPT_MAX`], the oldest fall away) and are sent as arrays, with their own old
 //! times, once the network has been back for [`BACK_MS`].
 
-use super::coverage::Coverage;
 use super::motion::{Mover, Style, stroll};
 use super::{Actor, Scene};
 use crate::district::{Area, District, to_lonlat};
@@ -284,7 +283,7 @@ impl Actor for Unit {
             self.battery_pct = 100.0;
         }
         let spot = self.mover.spot(graph);
-        self.dead = graph.edges[self.mover.legs[0].edge].tunnel || dead(scene.coverage, spot.at);
+        self.dead = graph.edges[self.mover.legs[0].edge].tunnel || scene.coverage.dead(spot.at);
         let position = self.position(now, dt_s, spot, scene);
         self.report(now, position, scene);
         let jitter = self.dice.between(-0.04, 0.04) * self.interval_ms as f64;
@@ -299,10 +298,6 @@ impl Actor for Unit {
         }
         can
     }
-}
-
-fn dead(coverage: &Coverage, at: Metres) -> bool {
-    coverage.dead(at)
 }
 
 /// A junction within a kilometre of home that a truck reaches.
