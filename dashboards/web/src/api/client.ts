@@ -1,0 +1,178 @@
+/**
+ * The one way to the HTTP API: every call is named in `Reads` or `Writes` with its query, body and answer, so a page
+ * cannot fetch anything untyped. A failure is always an `ApiError` that carries the server's own sentence.
+ */
+import type {
+  Alarm,
+  AlarmDetail,
+  DeviceClass,
+  DeviceView,
+  District,
+  History,
+  Ledger,
+  Order,
+  OrderDetail,
+  Page,
+  Problem,
+  Quarantined,
+  QuarantineCount,
+  Session,
+  SessionUser,
+  SystemView,
+  Track,
+  UnitView,
+} from './types'
+
+interface Paging {
+  limit?: number
+  cursor?: string
+}
+
+interface Range {
+  from?: number
+  to?: number
+  max_points?: number
+}
+
+/** GET calls: `{name}` in a path is filled from `path`. */
+export interface Reads {
+  '/api/v1/session': { answer: SessionUser; query: object }
+  '/api/v1/system': { answer: SystemView; query: object }
+  '/api/v1/units': { answer: Page<UnitView>; query: Paging }
+  '/api/v1/units/{id}/track': { answer: Track; query: Range; path: { id: string } }
+  '/api/v1/devices': { answer: Page<DeviceView>; query: Paging & { class?: DeviceClass } }
+  '/api/v1/devices/{id}/history': { answer: History; query: Range & { point: string }; path: { id: string } }
+  '/api/v1/alarms': {
+    answer: Page<Alarm>
+    query: Paging & { state?: string; priority?: string; source?: string; class?: DeviceClass; standing?: boolean }
+  }
+  '/api/v1/alarms/{id}': { answer: AlarmDetail; query: object; path: { id: string } }
+  '/api/v1/orders': { answer: Page<Order>; query: Paging & { state?: string; priority?: string } }
+  '/api/v1/orders/{id}': { answer: OrderDetail; query: object; path: { id: string } }
+  '/api/v1/quarantine': { answer: Page<Quarantined>; query: Paging & { device?: string; reason?: string } }
+  '/api/v1/quarantine/counts': { answer: QuarantineCount[]; query: object }
+  '/api/v1/ledger': { answer: Ledger; query: object }
+  '/api/v1/map/district': { answer: District; query: object }
+}
+
+/** Calls that change something. */
+export interface Writes {
+  'POST /api/v1/session': { body: { username: string; password: string }; answer: Session }
+  'DELETE /api/v1/session': { body: null; answer: null }
+  'POST /api/v1/alarms/{id}/acknowledge': {
+    body: { comment?: string; request_id?: string }
+    answer: { alarm: Alarm }
+    path: { id: string }
+  }
+  'POST /api/v1/alarms/{id}/shelve': {
+    body: { until: number; reason: string; request_id?: string }
+    answer: { alarm: Alarm }
+    path: { id: string }
+  }
+  'POST /api/v1/alarms/{id}/unshelve': { body: { request_id?: string }; answer: { alarm: Alarm }; path: { id: string } }
+  'POST /api/v1/alarms/{id}/comment': {
+    body: { text: string; request_id?: string }
+    answer: { alarm: Alarm }
+    path: { id: string }
+  }
+}
+
+type PathOf<C> = C extends { path: infer P } ? [path: P] : []
+
+/** The server refused, or could not be reached (`status` 0). */
+export class ApiError extends Error {
+  readonly status: number
+  readonly retryAfterS: number | null
+
+  constructor(status: number, detail: string, retryAfterS: number | null = null) {
+    super(detail)
+    this.status = status
+    this.retryAfterS = retryAfterS
+  }
+}
+
+let onUnauthorised: () => void = () => undefined
+
+/** Called once by the session module: what to do when the server no longer knows us. */
+export function whenUnauthorised(act: () => void): void {
+  onUnauthorised = act
+}
+
+function fill(template: string, path: Record<string, string> | undefined): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path?.[name] ?? ''))
+}
+
+/** `undefined` and empty members are left out. */
+export function queryText(query: object): string {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== '') search.set(name, String(value))
+  }
+  const text = search.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+async function call(method: string, url: string, body: unknown, quiet: boolean, signal?: AbortSignal): Promise<unknown> {
+  const headers: Record<string, string> = { Accept: 'application/json' }
+  if (method !== 'GET') headers['X-Greenhub-Request'] = '1'
+  if (body !== null && body !== undefined) headers['Content-Type'] = 'application/json'
+  let response: Response
+  try {
+    response = await fetch(url, {
+      method,
+      headers,
+      body: body === null || body === undefined ? undefined : JSON.stringify(body),
+      credentials: 'same-origin',
+      signal,
+    })
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    throw new ApiError(0, '')
+  }
+  if (response.status === 204) return null
+  const text = await response.text()
+  if (!response.ok) {
+    if (response.status === 401 && !quiet) onUnauthorised()
+    const retry = Number(response.headers.get('Retry-After'))
+    throw new ApiError(response.status, problemDetail(text) ?? response.statusText, Number.isFinite(retry) && retry > 0 ? retry : null)
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ApiError(response.status, `${method} ${url}: not JSON`)
+  }
+}
+
+function problemDetail(text: string): string | null {
+  try {
+    const problem = JSON.parse(text) as Partial<Problem>
+    return problem.detail ?? problem.title ?? null
+  } catch {
+    return null
+  }
+}
+
+/** Reads. `quiet` leaves a 401 to the caller instead of sending the person to the login page. */
+export async function read<K extends keyof Reads>(
+  call_: K,
+  query: Reads[K]['query'],
+  ...rest: [...PathOf<Reads[K]>, options?: { quiet?: boolean; signal?: AbortSignal }]
+): Promise<Reads[K]['answer']> {
+  const templated = call_.includes('{')
+  const path = templated ? (rest[0] as Record<string, string>) : undefined
+  const options = (templated ? rest[1] : rest[0]) as { quiet?: boolean; signal?: AbortSignal } | undefined
+  return (await call('GET', fill(call_, path) + queryText(query), null, options?.quiet ?? false, options?.signal)) as Reads[K]['answer']
+}
+
+/** Changes something. */
+export async function write<K extends keyof Writes>(
+  call_: K,
+  body: Writes[K]['body'],
+  ...rest: [...PathOf<Writes[K]>, options?: { quiet?: boolean }]
+): Promise<Writes[K]['answer']> {
+  const [method, template] = call_.split(' ') as [string, string]
+  const templated = template.includes('{')
+  const path = templated ? (rest[0] as Record<string, string>) : undefined
+  const options = (templated ? rest[1] : rest[0]) as { quiet?: boolean } | undefined
+  return (await call(method, fill(template, path), body, options?.quiet ?? false)) as Writes[K]['answer']
+}

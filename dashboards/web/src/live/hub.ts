@@ -1,0 +1,201 @@
+/**
+ * The live client: one WebSocket for the whole page, its picture, and one batch of changes per drawn frame.
+ *
+ * Lives outside Vue's reactivity. Three kinds of reader:
+ * - drawing code subscribes with `onFrame` and gets the ids that changed;
+ * - lists read `versions.alarms` (a shallow ref that ticks at most once a frame) and then the picture itself;
+ * - the header reads `status`, which changes at most four times a second.
+ */
+import { shallowReactive, shallowRef } from 'vue'
+import type { Alarm } from '@/api/types'
+import { hubTime, newClock, sample } from './clock'
+import * as link from './link'
+import { parseMessage, type Cursor, type Subscribe } from './messages'
+import { troubles } from './troubles'
+import { adoptAlarm, emptyPicture, noChanges, reduce, type Changes, type Picture } from './reducer'
+
+export const picture: Picture = emptyPicture()
+
+export const versions = {
+  units: shallowRef(0),
+  devices: shallowRef(0),
+  alarms: shallowRef(0),
+  orders: shallowRef(0),
+}
+
+export const status = shallowReactive({
+  state: 'stopped' as link.LinkState,
+  /** Delay of the newest message, ms. */
+  delayMs: 0,
+  /** Since the newest message, ms. */
+  silentMs: 0,
+  /** Our clock minus the hub's, ms. */
+  skewMs: 0,
+  /** Messages of this page's life. */
+  messages: 0,
+  /** A snapshot has been seen. */
+  ready: false,
+})
+
+const clock = newClock()
+const mind = link.newLink()
+let socket: WebSocket | null = null
+let changes: Changes = noChanges()
+let frame = 0
+let timer = 0
+let users = 0
+let statusAt = 0
+let sessionCheck: () => Promise<boolean> = () => Promise.resolve(true)
+
+type FrameReader = (changes: Changes) => void
+const readers = new Set<FrameReader>()
+
+/** The hub's time now. */
+export function now(): number {
+  return hubTime(clock, Date.now())
+}
+
+export type Held = Cursor | null
+
+export function cursor(): Held {
+  return picture.cursor
+}
+
+/** Calls `reader` once per frame in which something changed. Returns how to stop. */
+export function onFrame(reader: FrameReader): () => void {
+  readers.add(reader)
+  return () => readers.delete(reader)
+}
+
+function schedule(): void {
+  if (frame === 0) frame = requestAnimationFrame(flush)
+}
+
+function flush(): void {
+  frame = 0
+  const batch = changes
+  changes = noChanges()
+  if (batch.alarms.size > 0) troubles.update(picture.alarms.values())
+  for (const reader of readers) reader(batch)
+  if (batch.units.size > 0) versions.units.value += 1
+  if (batch.devices.size > 0) versions.devices.value += 1
+  if (batch.alarms.size > 0) versions.alarms.value += 1
+  if (batch.orders.size > 0) versions.orders.value += 1
+}
+
+function showStatus(force: boolean): void {
+  const at = performance.now()
+  status.state = link.shownState(mind)
+  if (!force && at - statusAt < 250) return
+  statusAt = at
+  status.delayMs = clock.delay
+  status.silentMs = mind.phase === 'connected' ? at - mind.since : 0
+  status.skewMs = clock.count === 0 ? 0 : clock.offset
+}
+
+function perform(act: link.LinkAct): void {
+  if (act === 'connect') connect()
+  if (act === 'close') drop()
+}
+
+function drop(): void {
+  const old = socket
+  socket = null
+  if (old !== null) {
+    old.onopen = old.onmessage = old.onclose = null
+    old.close()
+  }
+  link.closed(mind, performance.now(), Math.random())
+  showStatus(true)
+}
+
+function connect(): void {
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+  const opened = new WebSocket(`${scheme}://${location.host}/api/v1/live`)
+  socket = opened
+  let spoke = false
+  opened.onopen = () => {
+    const hello: Subscribe = {
+      subscribe: ['units', 'devices', 'alarms', 'orders'],
+      bbox: null,
+      resume: picture.cursor,
+    }
+    opened.send(JSON.stringify(hello))
+  }
+  opened.onmessage = (event: MessageEvent<unknown>) => {
+    const message = typeof event.data === 'string' ? parseMessage(event.data) : null
+    if (message === null) return
+    spoke = true
+    link.heard(mind, performance.now())
+    if (message.type === 'error') {
+      // The hub could not read our cursor: begin anew with a snapshot.
+      picture.cursor = null
+      drop()
+      return
+    }
+    sample(clock, Date.now(), message.now)
+    reduce(picture, message, changes)
+    if (message.type === 'snapshot') status.ready = true
+    status.messages += 1
+    showStatus(false)
+    if (message.type !== 'alive') schedule()
+  }
+  opened.onclose = () => {
+    if (socket !== opened) return
+    drop()
+    // A refused upgrade has no reason in the browser: ask whether the session ended.
+    if (!spoke) void sessionCheck().then((stands) => stands || stopNow())
+  }
+  showStatus(true)
+}
+
+function stopNow(): void {
+  perform(link.stop(mind))
+  window.clearInterval(timer)
+  timer = 0
+  showStatus(true)
+}
+
+function hurry(): void {
+  if (document.visibilityState === 'visible') perform(link.hurry(mind, performance.now()))
+}
+
+function heartbeat(): void {
+  perform(link.tick(mind, performance.now()))
+  showStatus(true)
+}
+
+/** Opens the link for as long as somebody holds it. */
+export function hold(check: () => Promise<boolean>): () => void {
+  sessionCheck = check
+  users += 1
+  if (users === 1 || mind.phase === 'stopped') {
+    window.addEventListener('online', hurry)
+    document.addEventListener('visibilitychange', hurry)
+    timer = window.setInterval(heartbeat, 500)
+    perform(link.start(mind, performance.now()))
+  }
+  return () => {
+    users -= 1
+    if (users > 0) return
+    window.removeEventListener('online', hurry)
+    document.removeEventListener('visibilitychange', hurry)
+    stopNow()
+  }
+}
+
+/** Forgets everything: another person logs in. */
+export function forget(): void {
+  for (const key of ['units', 'devices', 'alarms', 'orders'] as const) {
+    for (const id of picture[key].keys()) changes[key].add(id)
+    picture[key].clear()
+  }
+  picture.cursor = null
+  status.ready = false
+  schedule()
+}
+
+/** Takes the answer of a command into the picture at once. */
+export function adopt(alarm: Alarm): void {
+  if (adoptAlarm(picture, alarm, changes)) schedule()
+}

@@ -1,0 +1,64 @@
+/** What the live socket says, in both directions (docs/api.md, "Live"). */
+import type { Alarm, AlarmEvent, DeviceView, Order, UnitView } from '@/api/types'
+
+/** Where a viewer stands in the hub's change log; opaque to the page. */
+export type Cursor = number | string
+
+export type Topic = 'units' | 'devices' | 'alarms' | 'orders'
+
+export interface Subscribe {
+  subscribe: Topic[]
+  bbox: [number, number, number, number] | null
+  resume: Cursor | null
+  max_rate_hz?: number
+}
+
+interface Entities {
+  units?: UnitView[]
+  devices?: DeviceView[]
+  alarms?: Alarm[]
+  orders?: Order[]
+}
+
+export interface Snapshot extends Entities {
+  type: 'snapshot'
+  cursor: Cursor
+  now: number
+}
+
+export interface Delta extends Entities {
+  type: 'delta'
+  cursor: Cursor
+  now: number
+  events?: AlarmEvent[]
+  removed?: { units?: string[]; devices?: string[]; alarms?: string[]; orders?: string[] }
+}
+
+export interface Alive {
+  type: 'alive'
+  cursor: Cursor
+  now: number
+}
+
+export interface Refused {
+  type: 'error'
+  detail: string
+}
+
+export type ServerMessage = Snapshot | Delta | Alive | Refused
+
+/** Reads one text frame; `null` for anything that is none of the four messages. */
+export function parseMessage(text: string): ServerMessage | null {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return null
+  }
+  if (typeof value !== 'object' || value === null) return null
+  const message = value as Partial<ServerMessage>
+  if (message.type === 'error') return { type: 'error', detail: String(message.detail ?? '') }
+  if (message.type !== 'snapshot' && message.type !== 'delta' && message.type !== 'alive') return null
+  if (message.cursor === undefined || typeof message.now !== 'number') return null
+  return message as ServerMessage
+}

@@ -1,0 +1,8 @@
+import { createApp } from 'vue'
+import App from './App.vue'
+import { i18n, setLocale, type Locale } from './i18n'
+import { router } from './router'
+import './styles/base.css'
+
+setLocale(i18n.global.locale.value as Locale)
+createApp(App).use(i18n).use(router).mount('#app')

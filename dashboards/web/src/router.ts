@@ -1,0 +1,42 @@
+/** Routes, and the guard that lets nobody in without a session. Each page is a chunk of its own. */
+import { createRouter, createWebHistory } from 'vue-router'
+import type { Skin } from './map/appearance'
+import { currentUser, ensureSession, homeOf, whenSessionEnds } from './session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    open?: boolean
+    title?: string
+    skin?: Skin
+  }
+}
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/login', component: () => import('./pages/LoginPage.vue'), meta: { open: true, title: 'login.title', skin: 'seat' } },
+    {
+      path: '/',
+      component: () => import('./pages/DeskLayout.vue'),
+      children: [
+        { path: '', redirect: () => (currentUser.value === null ? '/login' : homeOf(currentUser.value.role)) },
+        { path: 'map', component: () => import('./pages/MapPage.vue'), meta: { title: 'nav.map' } },
+        { path: 'alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { title: 'nav.alarms' } },
+        { path: 'orders', component: () => import('./pages/OrdersPage.vue'), meta: { title: 'nav.orders' } },
+        { path: 'quarantine', component: () => import('./pages/QuarantinePage.vue'), meta: { title: 'nav.quarantine' } },
+        { path: 'ledger', component: () => import('./pages/LedgerPage.vue'), meta: { title: 'nav.ledger' } },
+      ],
+    },
+    { path: '/wall', component: () => import('./pages/WallPage.vue'), meta: { title: 'nav.wall', skin: 'wall' } },
+    { path: '/:rest(.*)*', redirect: '/' },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  const user = await ensureSession()
+  if (to.meta.open === true) return user === null ? true : homeOf(user.role)
+  if (user !== null) return to.path === '/' ? homeOf(user.role) : true
+  return { path: '/login', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
+})
+
+whenSessionEnds(() => void router.push({ path: '/login', query: { next: router.currentRoute.value.fullPath } }))

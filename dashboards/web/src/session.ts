@@ -1,0 +1,78 @@
+/** Who is logged in, and where each role begins its work. */
+import { readonly, shallowRef } from 'vue'
+import { ApiError, read, whenUnauthorised, write } from './api/client'
+import type { Role, SessionUser } from './api/types'
+
+const user = shallowRef<SessionUser | null>(null)
+let asked: Promise<void> | null = null
+
+export const currentUser = readonly(user)
+
+const HOMES: Record<Role, string> = {
+  dispatcher: '/map',
+  plant_operator: '/alarms',
+  clerk: '/orders',
+  patrol_officer: '/map',
+  crew: '/orders',
+  auditor: '/ledger',
+  administrator: '/map',
+}
+
+export function homeOf(role: Role): string {
+  return HOMES[role]
+}
+
+/** Whether the page offers the acts on alarms; the server decides in the end. */
+export function mayAct(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'plant_operator' || role === 'administrator'
+}
+
+/** Asks the server once whether the cookie is still good. */
+export async function ensureSession(): Promise<SessionUser | null> {
+  if (user.value !== null) return user.value
+  asked ??= read('/api/v1/session', {}, { quiet: true }).then(
+    (known) => {
+      user.value = known
+    },
+    (error: unknown) => {
+      if (!(error instanceof ApiError)) throw error
+    },
+  )
+  await asked
+  asked = null
+  return user.value
+}
+
+export async function login(username: string, password: string): Promise<SessionUser> {
+  const session = await write('POST /api/v1/session', { username, password }, { quiet: true })
+  // The cookie carries the session from here on; the token is for programs and is not kept in the page.
+  user.value = { ...session.user, expires_at: session.expires_at }
+  return user.value
+}
+
+export async function logout(): Promise<void> {
+  try {
+    await write('DELETE /api/v1/session', null, { quiet: true })
+  } finally {
+    user.value = null
+  }
+}
+
+/** Runs `act` when the server no longer knows us. */
+export function whenSessionEnds(act: () => void): void {
+  whenUnauthorised(() => {
+    if (user.value === null) return
+    user.value = null
+    act()
+  })
+}
+
+/** Whether the session still stands; used when a socket is refused without a reason. */
+export async function sessionStands(): Promise<boolean> {
+  try {
+    await read('/api/v1/session', {})
+    return true
+  } catch (error) {
+    return !(error instanceof ApiError && error.status === 401)
+  }
+}
