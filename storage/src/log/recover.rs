@@ -3,7 +3,7 @@
 //! | found | taken as |
 //! | --- | --- |
 //! | no segment at all | a new log |
-//! | newest file without header (zeros), or with a torn one and no valid frame | prepared, never used |
+//! | the newest one or two files without header (zeros) | prepared, never used or not acknowledged |
 //! | last segment ends in something that is no valid frame, nothing valid behind | torn tail: never acknowledged, cut |
 //! | a valid frame of this log *behind* an invalid one | damage: refuse |
 //! | headers that do not continue each other, a header missing in the middle | damage: refuse |
@@ -22,7 +22,7 @@ use super::segments::{self, Files, Prepared, SEGMENT_BYTES_FIRST, SPARE, Segment
 use super::{Committed, Damage, LogConfig, LogError};
 use greenhub_model::{Position, ReceivedTime, Record, RecordKind};
 use std::hash::{BuildHasher, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,7 +53,12 @@ pub(super) fn open(config: &LogConfig, disk: &Arc<dyn Disk>) -> Result<Recovered
         disk.remove(&path).map_err(io_error("remove unfinished file", &path))?;
     }
     let holds = Holds::open(dir.clone(), disk.clone(), names.iter().any(|(name, _)| Holds::is_file(name)))?;
-    let (mut live, prepared) = scan(&**disk, dir, &names)?;
+    let (mut live, headless) = scan(&**disk, dir, &names)?;
+    let mut headless = headless.into_iter();
+    let prepared = headless.next();
+    for more in headless {
+        disk.remove(&more.path).map_err(io_error("remove log segment prepared twice", &more.path))?;
+    }
     if live.is_empty() {
         live.push(first_segment(config, &**disk)?);
     }
@@ -98,49 +103,53 @@ fn first_segment(config: &LogConfig, disk: &dyn Disk) -> Result<Arc<Segment>, Lo
     Ok(Arc::new(Segment { header, path, file, len: AtomicU64::new(len) }))
 }
 
-/// Sorts the files into live segments, which must continue each other, and a prepared one.
-fn scan(
+/// Sorts the files into live segments, which must continue each other, and prepared ones behind them. There may be two:
+/// the header of the first is synced with its first commit, and the next is prepared meanwhile.
+pub(super) fn scan(
     disk: &dyn Disk,
     dir: &Path,
     names: &[(String, u64)],
-) -> Result<(Vec<Arc<Segment>>, Option<Prepared>), LogError> {
+) -> Result<(Vec<Arc<Segment>>, Vec<Prepared>), LogError> {
     let mut files: Vec<(u64, u64)> =
         names.iter().filter_map(|(name, len)| segments::segment_index(name).map(|index| (index, *len))).collect();
     files.sort_unstable();
     let mut live: Vec<Arc<Segment>> = vec![];
-    let mut headless: Option<Prepared> = None;
+    let mut headless: Vec<Prepared> = vec![];
     for (index, len) in files {
         let path = segments::segment_path(dir, index);
         let file = disk.open(&path, false).map_err(io_error("open log segment", &path))?;
         let mut start = [0u8; 512];
         let read = read_full(&*file, 0, &mut start).map_err(io_error("read log segment", &path))?;
         let header = SegmentHeader::decode(&start[..read]).filter(|h| h.index == index);
-        let next = live.last().map(|s| (s.header.log_id, s.header.index + 1, s.header.first_batch));
-        let (from, why) = match (header, next, &headless) {
-            (Some(header), None, None) => {
-                live.push(Arc::new(Segment { header, path, file, len: AtomicU64::new(len) }));
-                continue;
-            }
-            (Some(header), Some((id, at, batch)), None)
-                if header.log_id == id && index == at && header.first_batch > batch =>
-            {
-                live.push(Arc::new(Segment { header, path, file, len: AtomicU64::new(len) }));
-                continue;
-            }
-            (None, Some((_, at, _)), None) if index == at => {
-                headless = Some(Prepared { index, path, file, len });
-                continue;
-            }
-            (None, None, _) => (1, "no readable segment header"),
-            (_, Some((.., batch)), Some(_)) => (batch, "a segment without a readable header before it"),
-            (_, next, _) => (next.map_or(1, |n| n.2), "it does not continue the segment before it"),
+        let before = live.last().map(|last| last.header.index + headless.len() as u64);
+        let consecutive = before.is_none_or(|before| index == before + 1);
+        let missing = |segment: PathBuf, to: Option<u64>, why| {
+            let from = live.last().map_or(Ok(1), |last| walk(last, None).map(|end| end.batch + 1))?;
+            Err(LogError::Damaged(Box::new(Damage { segment, offset: 0, from, to, why })))
         };
-        return Err(LogError::Damaged(Box::new(Damage { segment: path, offset: 0, from, to: None, why })));
+        let to = header.map(|h| h.first_batch.saturating_sub(1));
+        match (header, live.last(), headless.first()) {
+            (Some(header), last, None) if consecutive && continues(&header, last) => {
+                live.push(Arc::new(Segment { header, path, file, len: AtomicU64::new(len) }));
+            }
+            (None, Some(_), _) if consecutive && headless.len() < 2 => {
+                headless.push(Prepared { index, path, file, len });
+            }
+            (None, None, _) => return missing(path, None, "no readable segment header"),
+            (Some(_), _, Some(before)) => return missing(before.path.clone(), to, "its header is unreadable"),
+            (_, _, _) => return missing(path, to, "it does not continue the segment before it"),
+        }
     }
-    if let (Some(prepared), Some(last)) = (&headless, live.last()) {
-        refuse_unless_unused(prepared, last)?;
+    if let Some(last) = live.last() {
+        for prepared in &headless {
+            refuse_unless_unused(prepared, last)?;
+        }
     }
     Ok((live, headless))
+}
+
+fn continues(header: &SegmentHeader, before: Option<&Arc<Segment>>) -> bool {
+    before.is_none_or(|b| header.log_id == b.header.log_id && header.first_batch > b.header.first_batch)
 }
 
 /// A prepared file starts with zeros; one whose header did not survive its first, unacknowledged commit still does,
