@@ -1,4 +1,30 @@
-//! Alarms, pure.
+//! Alarms, pure: from conditions and commands to standing alarms, their priority and their orders.
+//!
+//! ```text
+//! reading ──▶ threshold ──▶ Condition ─┐
+//! alarm message, SOS, silence ────────▶│ classify ─▶ merge ─▶ standing ─▶ prioritise ──▶ AlarmChange, OrderTrigger
+//! command, time ──────────────────────▶└───────────── desk (AlarmDesk) ───────────────┘
+//! ```
+//!
+//! | module | decides |
+//! | --- | --- |
+//! | [`rules`] | everything that a person may change: types, limits, weights, windows; built in, loaded, validated |
+//! | [`threshold`] | when a reading is beyond its limit, and back |
+//! | [`condition`] | what a source says, the key of an alarm, the worker it belongs to |
+//! | [`mod@classify`] | which type a code is |
+//! | [`merge`] | which occurrence a raise belongs to, and why, in Chinese |
+//! | [`standing`] | what state an alarm is in (ISA-18.2), by one transition function |
+//! | [`mod@prioritise`] | P1 to P4, as a sum that is shown |
+//! | [`nuisance`] | chattering and flood |
+//! | [`desk`] | puts them together and keeps the memory |
+//!
+//! Times are arguments; durations are milliseconds; maps are ordered; every memory is serialisable, bounded and expires.
+//! The same inputs give the same outputs, whatever was restarted between them and however devices are spread over desks.
+//!
+//! **Deliberately absent**: clocks, IO, randomness, SQL; the registry of devices (a condition carries what is needed of
+//! it); presence (streams says it as a condition); the life of a work order (dispatch); who may press which button
+//! (dashboards; here only that an auditor presses none).
+
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -40,6 +40,27 @@ struct Word {
     at: i64,
     /// The condition holds.
     active: bool,
+    /// Event time at which this source's condition went, as far as it was ever stated; repeats do not move it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gone_at: Option<i64>,
+}
+
+impl Word {
+    /// Takes a newer word over; an older one only tells that the condition held then, and went by the newest word.
+    fn hear(&mut self, condition: &Condition) -> bool {
+        let newer = condition.at >= self.at;
+        if !newer {
+            if condition.active && !self.active && self.gone_at.is_none_or(|gone| gone < condition.at) {
+                self.gone_at = Some(self.at);
+            }
+            return false;
+        }
+        if self.active && !condition.active {
+            self.gone_at = Some(condition.at);
+        }
+        (self.at, self.active) = (condition.at, condition.active);
+        true
+    }
 }
 
 impl Slot {
@@ -78,10 +99,10 @@ impl Slot {
             self.raise(rules, &condition, past, births, out);
         }
         let holds = self.words.values().any(|word| word.active);
-        let newest = self.words.values().map(|word| word.at).max().unwrap_or(condition.at);
+        let gone_at = self.gone_at().unwrap_or(condition.at);
         if let Some(occurrence) = self.occurrence.as_mut().filter(|o| o.memories.active && !holds) {
-            occurrence.alarm.returned_at = Some(newest);
-            let change = Change { kind: AlarmEventKind::Returned, at: newest, condition: &condition };
+            occurrence.alarm.returned_at = Some(gone_at);
+            let change = Change { kind: AlarmEventKind::Returned, at: gone_at, condition: &condition };
             occurrence.take(rules, Event::Off, change, out);
         }
         self.schedule_forgetting(rules, condition.received);
@@ -89,34 +110,24 @@ impl Slot {
 
     /// Makes the condition its source's newest word; false when that source has said something newer.
     fn hear(&mut self, condition: &Condition) -> bool {
-        let word = Word { at: condition.at, active: condition.active };
         if let Some(known) = self.words.get_mut(&condition.by) {
-            let newer = word.at >= known.at;
-            if newer {
-                *known = word;
+            return known.hear(condition);
+        }
+        let shared = self.words.get(OTHER_SOURCES).is_some_and(|word| word.active);
+        if self.words.len() >= SOURCES_MAX && !shared {
+            let quiet = self.words.iter().filter(|(_, word)| !word.active).min_by_key(|(_, word)| word.at);
+            if let Some(by) = quiet.map(|(by, _)| by.clone()) {
+                self.words.remove(&by);
             }
-            return newer;
         }
-        if self.words.len() >= SOURCES_MAX {
-            let silent =
-                self.words.iter().filter(|(_, w)| !w.active).min_by_key(|(_, w)| w.at).map(|(by, _)| by.clone());
-            match silent {
-                Some(by) => self.words.remove(&by),
-                None => return self.hear_other(word),
-            };
-        }
-        self.words.insert(condition.by.clone(), word);
-        true
+        let by = if shared || self.words.len() >= SOURCES_MAX { OTHER_SOURCES } else { &condition.by };
+        let unheard = Word { at: condition.at, active: false, gone_at: None };
+        self.words.entry(by.to_owned()).or_insert(unheard).hear(condition)
     }
 
-    /// All sources beyond the bound share one word.
-    fn hear_other(&mut self, word: Word) -> bool {
-        let shared = self.words.entry(OTHER_SOURCES.into()).or_insert(word);
-        let newer = word.at >= shared.at;
-        if newer {
-            *shared = word;
-        }
-        newer
+    /// When the condition was last seen to go, by the sources that had stated it.
+    fn gone_at(&self) -> Option<i64> {
+        self.words.values().filter_map(|word| word.gone_at).max()
     }
 
     fn raise(
@@ -133,6 +144,7 @@ impl Slot {
         if decision != Merge::Past {
             self.forget_at = None;
         }
+        let gone_at = self.gone_at();
         let sources = self.words.values().filter(|word| word.active).count();
         let occurrence = match (decision, &mut self.occurrence) {
             (Merge::First | Merge::Successor, _) | (_, None) => {
@@ -160,6 +172,9 @@ impl Slot {
             }
             Merge::Past => {
                 occurrence.explain("past", merge::belongs_to_the_past());
+                if !occurrence.memories.active {
+                    occurrence.alarm.returned_at = occurrence.alarm.returned_at.max(gone_at);
+                }
                 occurrence.worsen(rules, &kind, severity);
                 occurrence.report(change(AlarmEventKind::Repeated), out);
                 return occurrence.order_if_due(condition.received, out);
@@ -226,7 +241,8 @@ impl Slot {
             (Some(_), false) => rules.merge.remember_ms,
             (None, _) => rules.time.late_after_ms,
         };
-        self.forget_at = Some(ReceivedTime(received.0.saturating_add(after_ms.saturating_mul(1000))));
+        // One more millisecond: what arrives exactly at the end of the time still meets its memory.
+        self.forget_at = Some(ReceivedTime(received.0.saturating_add((after_ms + 1).saturating_mul(1000))));
     }
 }
 

@@ -23,6 +23,14 @@ fn it_comes_back_from_json_as_it_was() {
 }
 
 #[test]
+fn it_comes_back_from_toml_as_it_was() {
+    let rules = RuleSet::builtin();
+    let text = toml::to_string(&rules).expect("plain data");
+    assert_eq!(toml::from_str::<RuleSet>(&text).expect("its own text"), rules);
+    assert!(text.contains("[types.plant.FURNACE_TEMPERATURE_LOW]"), "a person finds a type by its name");
+}
+
+#[test]
 fn an_unknown_key_is_an_error_that_names_it() {
     let mut value = serde_json::to_value(RuleSet::builtin()).expect("plain data");
     value["limits"][0]["dead_band"] = 1.into();

@@ -52,6 +52,9 @@ fn run(rule: &LimitRule, samples: &[(i64, f64)], end: i64) -> Vec<(i64, bool)> {
     edges.iter().map(|edge| (edge.at / 1000, edge.active)).collect()
 }
 
+/// Name, rule, samples, edges.
+type Row = (&'static str, LimitRule, Vec<(i64, f64)>, Vec<(i64, bool)>);
+
 #[test]
 fn the_published_series_give_the_published_transitions() {
     use LimitSide::{High, Low};
@@ -65,7 +68,7 @@ fn the_published_series_give_the_published_transitions() {
         |values: &[f64]| -> Vec<(i64, f64)> { values.iter().enumerate().map(|(n, v)| (n as i64 * 5, *v)).collect() };
     let dip: Vec<f64> = [[90.0].repeat(3), [80.0].repeat(6), [90.0].repeat(3), [80.0].repeat(14)].concat();
     let chatter: Vec<(i64, bool)> = (1..=10).map(|n| (n * 5, n % 2 == 1)).collect();
-    let table: Vec<(&str, LimitRule, Vec<(i64, f64)>, Vec<(i64, bool)>)> = vec![
+    let table: Vec<Row> = vec![
         ("no deadband, no delay: chatters", rule(High, 85.0, 0.0, 0, 0), noisy.clone(), chatter),
         ("deadband 2: one alarm", rule(High, 85.0, 2.0, 0, 0), noisy, vec![(5, true), (50, false)]),
         (
