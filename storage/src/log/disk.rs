@@ -39,7 +39,7 @@ pub trait DiskFile: Send + Sync {
 }
 
 /// Reads until `into` is full or the file ends; returns the bytes read.
-pub(super) fn read_full(file: &dyn DiskFile, at: u64, into: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_full(file: &dyn DiskFile, at: u64, into: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < into.len() {
         match file.read_at(at + done as u64, &mut into[done..]) {

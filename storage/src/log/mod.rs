@@ -47,6 +47,7 @@ mod tests;
 
 pub use append::Log;
 pub use burst::Burst;
+pub(crate) use disk::read_full;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use hold::Hold;
 pub use latency::Latency;
