@@ -8,7 +8,7 @@
 //! Two steps, because a snapshot may only become the one to start from when every sink has committed its batch:
 //! [`SnapshotStore::write`] makes the file durable under another name, [`Pending::publish`] renames it and removes all but
 //! the last two. [`SnapshotStore::newest`] reads the newest whole one: a damaged file costs a longer replay, not the
-//! state. The log must be held ([`crate::log::Log::hold`]) at the *older* of the two for that to work.
+//! state. The log must be held ([`crate::log::Log::hold`]) at the *older* of the two for that to work: `publish` returns it.
 //!
 //! **Deliberately absent:** what is in the parts, and when a snapshot is due.
 
@@ -165,15 +165,18 @@ impl Pending {
     }
 
     /// Makes it the snapshot to start from, durably, and removes all but the last two.
-    pub fn publish(self) -> Result<(), SnapshotError> {
+    ///
+    /// Returns the batch of the older of the two: hold the log there, so that a damaged newest one can be replaced.
+    pub fn publish(self) -> Result<u64, SnapshotError> {
         let Pending { store, batch, path } = self;
         let target = store.dir.join(file_name(batch));
         let renamed = store.disk.rename(&path, &target).and_then(|()| store.disk.sync_dir(&store.dir));
         renamed.map_err(failed("publish snapshot", &target))?;
-        for (old, _) in store.published()?.into_iter().skip(KEPT) {
-            store.remove(&file_name(old))?;
+        let published = store.published()?;
+        for (old, _) in published.iter().skip(KEPT) {
+            store.remove(&file_name(*old))?;
         }
-        Ok(())
+        Ok(published.iter().take(KEPT).last().map_or(batch, |(oldest, _)| *oldest))
     }
 }
 
@@ -232,7 +235,8 @@ mod tests {
     }
 
     fn published(store: &SnapshotStore, batch: u64) {
-        store.write(batch, &parts(batch as u8)).expect("written").publish().expect("published");
+        let pending = store.write(batch, &parts(batch as u8)).expect("written");
+        pending.publish().expect("published");
     }
 
     #[test]
@@ -240,8 +244,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = SnapshotStore::open(dir.path().join("a/b")).expect("opened");
         assert_eq!(store.newest().expect("readable"), None);
-        for batch in [5, 9, 100] {
-            published(&store, batch);
+        for (batch, hold) in [(5, 5), (9, 5), (100, 9)] {
+            let pending = store.write(batch, &parts(batch as u8)).expect("written");
+            assert_eq!(pending.publish().expect("published"), hold);
             assert_eq!(store.newest().expect("readable"), Some(Snapshot { batch, parts: parts(batch as u8) }));
         }
         assert_eq!(store.batches().expect("readable"), [100, 9]);

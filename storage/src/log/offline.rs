@@ -1,7 +1,8 @@
 //! Reading a log that nobody need have open: for replay and export, beside a running hub or without one.
 //!
 //! Takes no lock and writes nothing. What a running hub commits meanwhile is seen up to the segments that were there at
-//! the start; a segment that retention recycles under the reader shows as damage and ends the reading with an error.
+//! the start, and the batch it is just committing may be seen before its fsync; a segment that retention recycles under
+//! the reader shows as damage and ends the reading with an error.
 
 use super::disk::RealDisk;
 use super::recover::scan;
@@ -34,7 +35,8 @@ impl OfflineReader {
         while segments.get(1).is_some_and(|second| second.header.first_batch <= from_batch) {
             segments.pop_front();
         }
-        Ok(Self { segments, walk: None, from_batch, next: oldest })
+        let next = segments.front().map_or(1, |s| s.header.first_batch);
+        Ok(Self { segments, walk: None, from_batch, next })
     }
 
     /// The next batch, or `None` at the end of the log.

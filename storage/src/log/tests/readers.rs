@@ -93,3 +93,38 @@ async fn an_async_reader_sees_every_batch_once_even_when_cancelled() {
     log.close().await;
     assert!(matches!(waiting.await.expect("no panic"), Err(LogError::Closed)));
 }
+
+#[test]
+fn an_offline_reader_reads_a_directory_beside_the_open_log() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let real = LogConfig { dir: dir.path().into(), ..config() };
+    let log = Log::open(real, Arc::new(RealDisk), Arc::new(SystemClock)).expect("opened");
+    let payloads: Vec<Vec<u8>> = (0..40u8).map(|n| vec![n; 1000]).collect();
+    payloads.iter().for_each(|p| {
+        store(&log, p);
+    });
+    assert!(log.status().segments > 2);
+    for from in [0, 1, 2, 20, 40, 41] {
+        let mut reader = OfflineReader::open(dir.path(), from).expect("readable");
+        let mut number = from.max(1);
+        while let Some(batch) = reader.next().expect("undamaged") {
+            assert_eq!(batch.number, number);
+            let (_, record) = batch.records().next().expect("one").expect("whole");
+            assert_eq!(record.payload, payloads[number as usize - 1]);
+            number += 1;
+        }
+        assert_eq!(number, 41, "from {from}");
+    }
+    drop(log);
+    let first = dir.path().join("0000000000000001.log");
+    let file = RealDisk.open(&first, false).expect("there");
+    file.write_at(4096 + 5 * 1072 + 200, b"damage").expect("written");
+    let mut reader = OfflineReader::open(dir.path(), 3).expect("readable");
+    let error = loop {
+        match reader.next() {
+            Ok(batch) => assert!(batch.is_some(), "the damage was not seen"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, LogError::Damaged(damage) if damage.segment == first && damage.from == 6), "{error}");
+}
