@@ -13,7 +13,7 @@
 //!
 //! **One text for two databases.** SQLite by default, PostgreSQL by URL, through `sqlx::Any`. All statements use `$1`,
 //! `BIGINT` (also for truth values), `TEXT` and `DOUBLE PRECISION`, the types that both drivers map; sums are cast to
-//! `BIGINT` because PostgreSQL makes them `NUMERIC`. The shared behaviour suite in `tests/` of this folder runs on both.
+//! `BIGINT` because PostgreSQL makes them `NUMERIC`. The behaviour suite (`tests.rs`) runs on both.
 //!
 //! **Cost.** A batch of positions and readings writes no row at all: position and ledger are committed at most every
 //! 250 ms. SQLite runs in WAL mode with `synchronous=FULL`, one writing connection, a few reading ones.
@@ -28,6 +28,8 @@ mod page;
 mod quarantine;
 mod rows;
 mod sink;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
