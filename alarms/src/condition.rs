@@ -104,6 +104,16 @@ pub(crate) fn cut(text: &str, chars: usize) -> String {
     }
 }
 
+/// Cuts `text` in place after `chars` characters.
+pub(crate) fn shorten(text: &mut String, chars: usize) {
+    // Bytes are never fewer than characters, so a short text is not walked.
+    if text.len() > chars
+        && let Some((end, _)) = text.char_indices().nth(chars)
+    {
+        text.truncate(end);
+    }
+}
+
 /// A number that spreads devices over workers, the same on every machine (FNV-1a, 64 bits).
 pub fn partition(device: &str) -> u64 {
     device
@@ -146,5 +156,10 @@ mod tests {
     fn cutting_counts_characters_not_bytes() {
         assert_eq!(cut("炉膛温度", 2), "炉膛");
         assert_eq!(cut("ab", 2), "ab");
+        for (given, kept) in [("炉膛温度", "炉膛"), ("ab", "ab"), ("abc", "ab"), ("炉", "炉")] {
+            let mut text = given.to_owned();
+            shorten(&mut text, 2);
+            assert_eq!(text, kept);
+        }
     }
 }

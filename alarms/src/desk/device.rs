@@ -104,6 +104,10 @@ impl Device {
         condition.sub_component.clone_from(&key.sub_component);
         if !self.slots.contains_key(&key) && self.slots.len() >= rules.merge.keys_per_device_max {
             self.forget(condition.received);
+            if condition.active && self.slots.len() >= rules.merge.keys_per_device_max {
+                // A lone return only helps data out of order; an alarm is worth more.
+                self.slots.retain(|_, slot| slot.alarm().is_some());
+            }
             if self.slots.len() >= rules.merge.keys_per_device_max && condition.code.as_str() != TOO_MANY_CODE {
                 return self.fold(rules, condition, out);
             }

@@ -19,7 +19,8 @@
 //! **Remembers** per key: the newest word of at most 16 sources, one occurrence, at most 64 answered requests; per device
 //! at most `keys_per_device_max` keys (one more says so). **Forgets** an occurrence `remember_ms` after it is over, and a
 //! lone "holds no more" after the lateness. Whether memory has been cleaned up never shows in an output.
-//! **Costs** 2–4 µs per condition that changes or repeats an alarm, most of it copying the alarm into its change.
+//! **Costs** (50,000 standing, visited at random, a busy machine) about 6 µs per condition that changes or repeats an alarm,
+//! most of it copying the alarm into its change, and 2 µs per condition that changes nothing; 1.7 kB per alarm in a snapshot.
 
 mod commands;
 mod device;
@@ -48,6 +49,9 @@ pub enum DeskOutput {
     Order(Box<OrderTrigger>),
 }
 
+/// Devices by a time.
+type Index = BTreeSet<(ReceivedTime, DeviceId)>;
+
 /// All alarms of some devices. Serialises to a map by device.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Saved")]
@@ -55,10 +59,10 @@ pub struct AlarmDesk {
     devices: BTreeMap<DeviceId, Device>,
     /// Devices by the time at which [`AlarmDesk::advance`] has something to say about them.
     #[serde(skip)]
-    due: BTreeSet<(ReceivedTime, DeviceId)>,
+    due: Index,
     /// Devices by the time before which there is nothing to forget.
     #[serde(skip)]
-    fading: BTreeSet<(ReceivedTime, DeviceId)>,
+    fading: Index,
 }
 
 #[derive(Deserialize)]
@@ -92,8 +96,9 @@ impl AlarmDesk {
     /// Takes one condition in.
     pub fn apply(&mut self, rules: &RuleSet, condition: Condition, out: &mut Vec<DeskOutput>) {
         let id = condition.device.clone();
-        self.devices.entry(id.clone()).or_default().apply(rules, condition, out);
-        self.reindex(&id);
+        let device = self.devices.entry(id.clone()).or_default();
+        device.apply(rules, condition, out);
+        index(&mut self.due, &mut self.fading, &id, device);
     }
 
     /// Carries out a human command, once per request id and alarm.
@@ -195,18 +200,8 @@ impl AlarmDesk {
     }
 
     fn reindex(&mut self, id: &DeviceId) {
-        let Some(device) = self.devices.get_mut(id) else { return };
-        let due = device.deadline();
-        if due != device.due_indexed {
-            if let Some(old) = device.due_indexed {
-                self.due.remove(&(old, id.clone()));
-            }
-            self.due.extend(due.map(|at| (at, id.clone())));
-            device.due_indexed = due;
-        }
-        if device.fade_indexed.is_none() {
-            device.fade_indexed = device.fades_at();
-            self.fading.extend(device.fade_indexed.map(|at| (at, id.clone())));
+        if let Some(device) = self.devices.get_mut(id) {
+            index(&mut self.due, &mut self.fading, id, device);
         }
     }
 
@@ -217,5 +212,21 @@ impl AlarmDesk {
         if let Some(at) = device.fade_indexed {
             self.fading.remove(&(at, id.clone()));
         }
+    }
+}
+
+/// Puts a device where its deadlines say. The index of fading may be early, never late.
+fn index(due: &mut Index, fading: &mut Index, id: &DeviceId, device: &mut Device) {
+    let deadline = device.deadline();
+    if deadline != device.due_indexed {
+        if let Some(old) = device.due_indexed {
+            due.remove(&(old, id.clone()));
+        }
+        due.extend(deadline.map(|at| (at, id.clone())));
+        device.due_indexed = deadline;
+    }
+    if device.fade_indexed.is_none() {
+        device.fade_indexed = device.fades_at();
+        fading.extend(device.fade_indexed.map(|at| (at, id.clone())));
     }
 }

@@ -8,7 +8,7 @@ use super::DeskOutput;
 use super::device::Births;
 use super::occurrence::Occurrence;
 use crate::classify::classify;
-use crate::condition::{BY_CHARS_MAX, Condition, TEXT_CHARS_MAX, cut};
+use crate::condition::{BY_CHARS_MAX, Condition, TEXT_CHARS_MAX, shorten};
 use crate::merge::{self, Merge, Raise};
 use crate::rules::RuleSet;
 use crate::standing::Event;
@@ -92,8 +92,8 @@ impl Slot {
         births: &mut Births,
         out: &mut Vec<DeskOutput>,
     ) {
-        condition.text = cut(&condition.text, TEXT_CHARS_MAX);
-        condition.by = cut(&condition.by, BY_CHARS_MAX);
+        shorten(&mut condition.text, TEXT_CHARS_MAX);
+        shorten(&mut condition.by, BY_CHARS_MAX);
         let past = !self.hear(&condition);
         if condition.active {
             self.raise(rules, &condition, past, births, out);

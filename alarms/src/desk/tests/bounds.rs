@@ -22,6 +22,20 @@ fn a_device_with_endless_codes_fills_its_bound_and_says_so() {
 }
 
 #[test]
+fn lone_returns_make_room_for_alarms() {
+    let rules = RuleSet::builtin();
+    let mut desk = AlarmDesk::new();
+    let mut out = vec![];
+    for n in 0..1000 {
+        desk.apply(&rules, condition("D", &format!("CODE{n}"), false, 1000 + n), &mut out);
+    }
+    assert_eq!(desk.keys().count(), rules.merge.keys_per_device_max);
+    desk.apply(&rules, condition("D", "H2S_HIGH", true, 3000), &mut out);
+    let codes: Vec<_> = desk.standing().map(|alarm| alarm.code.as_str()).collect();
+    assert_eq!(codes, ["H2S_HIGH"]);
+}
+
+#[test]
 fn sources_answers_and_texts_are_bounded() {
     let rules = RuleSet::builtin();
     let mut desk = AlarmDesk::new();
