@@ -96,13 +96,12 @@ fn classes(password: &str) -> usize {
         + has(|c| !c.is_lowercase() && !c.is_uppercase() && !c.is_ascii_digit())
 }
 
-/// A common password, also with digits and signs around it or one short piece repeated.
+/// A common password, also with digits and signs around it, in other signs, or one short piece repeated.
 fn is_common(lower: &str) -> bool {
-    let plain: String = lower.chars().map(unleet).collect();
-    let core = plain.trim_matches(|c: char| !c.is_alphabetic());
-    let listed = |text: &str| COMMON.contains(&text);
-    let repeated = (1..=4).any(|n| is_repeat(lower, n));
-    listed(lower) || listed(core) || listed(&plain) || repeated || is_run(lower)
+    let core = lower.trim_matches(|c: char| !c.is_alphabetic());
+    let spellings = [lower, core].map(|text| text.chars().map(unleet).collect::<String>());
+    let listed = [lower, core, &spellings[0], &spellings[1]].iter().any(|text| COMMON.contains(text));
+    listed || (1..=4).any(|piece| is_repeat(lower, piece)) || is_run(lower)
 }
 
 fn unleet(c: char) -> char {
