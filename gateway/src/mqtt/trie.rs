@@ -179,12 +179,7 @@ impl Trie {
     }
 
     /// Calls `plain` for each subscription that matches `topic` and `shared` for each share group that does.
-    pub fn matches(
-        &mut self,
-        topic: &str,
-        plain: &mut impl FnMut(&Subscription),
-        shared: &mut impl FnMut(&mut Group),
-    ) {
+    pub fn matches(&mut self, topic: &str, plain: &mut impl FnMut(&Subscription), shared: &mut impl FnMut(&mut Group)) {
         let dollar = topic.starts_with('$');
         self.walk(0, Some(topic), dollar, plain, shared);
     }

@@ -78,10 +78,16 @@ pub enum Change {
         /// Packet ids.
         ids: Vec<u16>,
     },
-    /// The will has been published, or need not be any more.
-    WillDone,
+    /// The will of this connection has been published.
+    WillDone {
+        /// The connection that left it.
+        epoch: u64,
+    },
     /// The session is over: expired, or replaced by a clean start.
-    Ended,
+    Ended {
+        /// The connection that began it.
+        born: u64,
+    },
 }
 
 impl Change {
@@ -116,6 +122,7 @@ mod tests {
             delay: 5,
             expiry: Some(9),
             properties: vec![1, 1],
+            unregistered: true,
         };
         for change in [
             Change::Open { epoch: 1, clean: true, expiry: u32::MAX, will: Some(will) },
@@ -130,8 +137,8 @@ mod tests {
             Change::Assigned { epoch: 1, sent: vec![(1, 2)] },
             Change::Settled { epoch: 1, positions: vec![u64::MAX] },
             Change::Released { ids: vec![65535] },
-            Change::WillDone,
-            Change::Ended,
+            Change::WillDone { epoch: 1 },
+            Change::Ended { born: 1 },
         ] {
             assert_eq!(Change::decode(&change.encode()).expect("just written"), change);
         }

@@ -49,8 +49,7 @@ impl Terms {
         let keep_alive_max = u16::try_from(limits.keep_alive_max.as_secs()).unwrap_or(u16::MAX);
         let over = connect.keep_alive == 0 || connect.keep_alive > keep_alive_max;
         let keep_alive = if v5 && over { keep_alive_max } else { connect.keep_alive };
-        let silence_max =
-            (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
+        let silence_max = (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
         Ok(Self {
             version: connect.version,
             client,
@@ -107,7 +106,8 @@ mod tests {
 
     #[test]
     fn limits_are_ours_and_said_so() {
-        let asked = Connect { keep_alive: 0, session_expiry: u32::MAX, client_id: String::new(), ..connect(Version::V5) };
+        let asked =
+            Connect { keep_alive: 0, session_expiry: u32::MAX, client_id: String::new(), ..connect(Version::V5) };
         let terms = judge(&asked).expect("let in");
         let week = 7 * 24 * 3600;
         assert_eq!((terms.expiry, terms.granted.session_expiry), (week, Some(week)));
@@ -120,7 +120,10 @@ mod tests {
     #[test]
     fn modest_wishes_are_granted_in_silence() {
         let terms = judge(&connect(Version::V5)).expect("let in");
-        assert_eq!((terms.granted.keep_alive, terms.granted.session_expiry, terms.granted.client_id), (None, None, None));
+        assert_eq!(
+            (terms.granted.keep_alive, terms.granted.session_expiry, terms.granted.client_id),
+            (None, None, None)
+        );
         assert_eq!(terms.silence_max, Some(Duration::from_secs(90)));
         let v3 = judge(&Connect { keep_alive: 0, ..connect(Version::V3) }).expect("let in");
         assert_eq!(v3.silence_max, None, "3.1.1 has no way to be told");

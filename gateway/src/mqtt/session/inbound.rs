@@ -75,6 +75,8 @@ pub struct Work<R> {
     pub publishes: u32,
     /// PUBLISH refused by topic permissions.
     pub refused: u32,
+    /// Session changes among the records.
+    pub recorded: u32,
     /// DISCONNECT seen; nothing after it counts.
     pub goodbye: Option<Goodbye>,
 }
@@ -119,6 +121,18 @@ pub struct Inbound {
     unacknowledged: u32,
     handed: Vec<u8>,
     encoded: Vec<u8>,
+}
+
+impl<R: Default> Work<R> {
+    /// Forgets everything, keeps the room.
+    pub fn clear(&mut self, clear_records: impl FnOnce(&mut R)) {
+        clear_records(&mut self.records);
+        self.acks.clear();
+        self.settles.clear();
+        self.changes.clear();
+        (self.pings, self.publishes, self.refused, self.recorded) = (0, 0, 0, 0);
+        self.goodbye = None;
+    }
 }
 
 impl Inbound {
@@ -334,6 +348,7 @@ impl Inbound {
 
     /// Writes a change of this session among the records.
     pub fn record<R: Records>(&self, change: &Change, work: &mut Work<R>) -> Result<(), Refused> {
+        work.recorded += 1;
         let payload = change.encode();
         let record = Change::record(&self.setup.client, &self.setup.identity.principal, &payload);
         work.records
@@ -348,11 +363,12 @@ impl Inbound {
         }
     }
 
-    /// The burst is not on disk and `reason` says why in one byte: nothing of it is acknowledged.
-    pub fn failed(&mut self, acks: &[Ack], reason: Reason, out: &mut Vec<u8>) -> Result<(), Refused> {
+    /// The burst is not on disk and `reason` says why in one byte: nothing of it is acknowledged. `recorded`: it held
+    /// changes of the session. A burst of nothing but QoS 0 is lost without a word, as QoS 0 may be.
+    pub fn failed(&mut self, acks: &[Ack], recorded: bool, reason: Reason, out: &mut Vec<u8>) -> Result<(), Refused> {
         let closing = Refused::new(reason, "the log did not take the message");
         let only_publishes = acks.iter().all(|ack| ack.kind == AckKind::PubAck);
-        if self.setup.version == Version::V3 || !only_publishes || acks.is_empty() {
+        if recorded || !only_publishes || (self.setup.version == Version::V3 && !acks.is_empty()) {
             return Err(closing);
         }
         for ack in acks {

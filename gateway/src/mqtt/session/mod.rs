@@ -5,6 +5,7 @@
 //! outbound.rs  messages for a client → bytes for its socket: window, redelivery, bounded queue
 //! change.rs    what the broker must remember of a session, as log records
 //! message.rs   the gateway's encoding of publish properties in a log record, and one message on its way to a client
+//! pace.rs      keep-alive, stalled sockets, publish rate
 //! handshake.rs CONNECT judged against our limits
 //! ```
 //!
@@ -17,3 +18,4 @@ pub mod handshake;
 pub mod inbound;
 pub mod message;
 pub mod outbound;
+pub mod pace;

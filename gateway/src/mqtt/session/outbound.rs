@@ -85,6 +85,17 @@ pub struct Tally {
     pub too_large: u64,
 }
 
+impl Tally {
+    /// Adds another tally to this one.
+    pub fn add(&mut self, other: Tally) {
+        self.sent += other.sent;
+        self.dropped_slow += other.dropped_slow;
+        self.dropped_queue += other.dropped_queue;
+        self.expired += other.expired;
+        self.too_large += other.too_large;
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Has a packet id that is not durable yet; not sent.
@@ -482,7 +493,6 @@ fn unknown(kind: AckKind, id: u16) -> Settled {
     }
 }
 
-/// Rebuilding from the log and from snapshots.
-mod restore;
+pub mod restore;
 #[cfg(test)]
 mod tests;

@@ -169,7 +169,8 @@ mod tests {
         };
         connected(Version::V5, &granted, &mut out);
         assert_eq!((out[0], usize::from(out[1]), out[2], out[3]), (0x20, out.len() - 2, 0, 0));
-        for property in [&[0x11, 0, 0, 0, 60][..], &[0x21, 0, 100], &[0x22, 0, 8], &[0x13, 0, 30], b"\x12\0\x06auto-1"] {
+        for property in [&[0x11, 0, 0, 0, 60][..], &[0x21, 0, 100], &[0x22, 0, 8], &[0x13, 0, 30], b"\x12\0\x06auto-1"]
+        {
             assert!(out.windows(property.len()).any(|w| w == property), "{property:?} in {out:?}");
         }
     }

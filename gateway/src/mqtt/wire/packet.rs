@@ -59,6 +59,8 @@ pub struct Will {
     pub expiry: Option<u32>,
     /// v5 properties to hand on, encoded.
     pub properties: Vec<u8>,
+    /// The sender was admitted without a registration; set when it is let in.
+    pub unregistered: bool,
 }
 
 /// Options of one subscription.
@@ -156,6 +158,7 @@ fn connect_v3(frame: Frame<'_>) -> Result<Connect, Refused> {
         delay: 0,
         expiry: None,
         properties: vec![],
+        unregistered: false,
     });
     Ok(Connect {
         version: Version::V3,
@@ -218,6 +221,7 @@ fn connect_v5(frame: Frame<'_>, flags: u8) -> Result<Connect, Refused> {
             delay: will.will_delay_interval_sec.unwrap_or(0),
             expiry: will.message_expiry_interval.map(|seconds| seconds.get()),
             properties,
+            unregistered: false,
         }
     });
     Ok(Connect {
@@ -336,10 +340,9 @@ fn from_v5(frame: Frame<'_>) -> Result<Packet, Refused> {
             let filters = unsubscribe.topic_filters.iter().map(ToString::to_string).collect();
             Ok(Packet::Unsubscribe(unsubscribe.packet_id.get(), filters))
         }
-        v5::Packet::Disconnect(disconnect) => Ok(Packet::Disconnect(
-            Reason(u8::from(disconnect.reason_code)),
-            disconnect.session_expiry_interval_secs,
-        )),
+        v5::Packet::Disconnect(disconnect) => {
+            Ok(Packet::Disconnect(Reason(u8::from(disconnect.reason_code)), disconnect.session_expiry_interval_secs))
+        }
         v5::Packet::Auth(_) => Err(Refused::protocol("AUTH without an authentication method")),
         _ => Err(Refused::malformed("packet type out of place")),
     }

@@ -5,7 +5,7 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
     cut(bytes, 1 << 20).expect("a frame").expect("complete")
 }
 
-const CONNECT_V5: &[u8] = b"\x10\x2E\x00\x04MQTT\x05\xEE\x00\x3C\x0B\x11\x00\x00\x00\x0A\x21\x00\x05\x22\x00\x02\
+const CONNECT_V5: &[u8] = b"\x10\x2D\x00\x04MQTT\x05\xEE\x00\x3C\x0B\x11\x00\x00\x00\x0A\x21\x00\x05\x22\x00\x02\
 \x00\x02id\x05\x18\x00\x00\x00\x07\x00\x01w\x00\x02by\x00\x01u\x00\x01p";
 
 #[test]
@@ -21,6 +21,7 @@ fn a_v5_connect_is_taken_apart() {
         delay: 7,
         expiry: None,
         properties: vec![],
+        unregistered: false,
     };
     let want = Connect {
         version: Version::V5,
@@ -61,10 +62,7 @@ fn bad_connects_have_their_reason() {
         let whole = frame(&bytes[..2 + usize::from(bytes[1]).min(bytes.len() - 2)]);
         assert_eq!(connect(whole, version).map_err(|e| e.reason), Err(reason), "{bytes:?}");
     }
-    assert_eq!(
-        version_of(frame(b"\x10\x07\x00\x04MQTT\x06")).map_err(|e| e.reason),
-        Err(Reason::UNSUPPORTED_VERSION)
-    );
+    assert_eq!(version_of(frame(b"\x10\x07\x00\x04MQTT\x06")).map_err(|e| e.reason), Err(Reason::UNSUPPORTED_VERSION));
     assert_eq!(version_of(frame(b"\x10\x07\x00\x04HTTP\x04")).map_err(|e| e.reason), Err(Reason::MALFORMED));
     assert_eq!(version_of(frame(b"\xC0\x00")).map_err(|e| e.reason), Err(Reason::PROTOCOL));
 }

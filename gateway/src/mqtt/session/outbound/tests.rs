@@ -27,8 +27,7 @@ fn offer(outbound: &mut Outbound, position: u64, qos: u8) {
 fn offer_with(outbound: &mut Outbound, position: u64, qos: u8, expiry: Option<u32>, now: i64) {
     let (payload, mut properties, mut bytes) = (position.to_string(), vec![], vec![]);
     Properties { expiry, ..Properties::default() }.encode(&mut properties);
-    let record =
-        Record { properties: &properties, ..Record::message(Channel::Mqtt, "a/b", "p", payload.as_bytes()) };
+    let record = Record { properties: &properties, ..Record::message(Channel::Mqtt, "a/b", "p", payload.as_bytes()) };
     record.encode(&mut bytes).expect("small");
     let offer = Offer {
         record: &record,
@@ -93,7 +92,7 @@ fn what_is_in_flight_is_sent_again_in_order_and_within_the_new_window() {
     out.settle(AckKind::PubAck, 2, Reason::SUCCESS);
     out.settle(AckKind::PubAck, 3, Reason::SUCCESS);
     out.pump(0);
-    assert_eq!(sent(&mut out), ["P4 1 dup", "P5 4"], "the fourth slot is free; ids 2 and 3 follow it");
+    assert_eq!(sent(&mut out), ["P4 1 dup", "P5 2"]);
 }
 
 #[test]
