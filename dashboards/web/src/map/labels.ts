@@ -31,8 +31,16 @@ interface Sprite {
 export class LabelCanvas {
   readonly canvas = document.createElement('canvas')
   private sprites = new Map<string, Sprite>()
+  /** What the canvas shows; the same labels at the same pixels are not drawn again. */
+  private drawn = ''
 
   draw(labels: Label[], width: number, height: number, dpr: number, skin: Skin): void {
+    labels.sort((a, b) => b.rank - a.rank)
+    const signature =
+      `${width}:${height}:${dpr}:${skin}` +
+      labels.map((l) => `|${l.text}:${l.code}:${Math.round(l.x)}:${Math.round(l.y)}:${l.rank}`).join('')
+    if (signature === this.drawn) return
+    this.drawn = signature
     const w = Math.round(width * dpr)
     const h = Math.round(height * dpr)
     if (this.canvas.width !== w) this.canvas.width = w
@@ -40,7 +48,6 @@ export class LabelCanvas {
     const pen = this.canvas.getContext('2d')
     if (pen === null) return
     pen.clearRect(0, 0, w, h)
-    labels.sort((a, b) => b.rank - a.rank)
     const placed: [number, number, number, number][] = []
     for (const label of labels) {
       if (placed.length >= LABELS_MAX) break

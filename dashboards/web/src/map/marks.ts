@@ -116,12 +116,15 @@ export class Marks {
     return this.bytes[slot * STRIDE + 33] ?? 0
   }
 
-  /** Whether the mark still moves by itself at that time. */
-  movesAt(slot: number, at: number): boolean {
+  /** How fast the mark moves by itself at that time, in mercator units per second. */
+  speedAt(slot: number, at: number): number {
     const f = this.floats
     const o = slot * WORDS
     const since = at - (f[o + 6] ?? 0)
-    return (since < REACH && (f[o + 2] !== 0 || f[o + 3] !== 0)) || (since < BLEND && (f[o + 4] !== 0 || f[o + 5] !== 0))
+    const carried = since < REACH ? Math.hypot(f[o + 2] ?? 0, f[o + 3] ?? 0) : 0
+    // The blend is fastest half way: 1.5 times the mean.
+    const blended = since < BLEND ? (1.5 * Math.hypot(f[o + 4] ?? 0, f[o + 5] ?? 0)) / BLEND : 0
+    return carried + blended
   }
 
   /** Where the mark is drawn at that time, relative to the origin. */

@@ -31,7 +31,11 @@ void main() {
   vec2 place = a_place + a_velocity * min(since, 2.0) + a_error * (1.0 - u * u * (3.0 - 2.0 * u));
   float radius = u_radii[a_look.y];
   if (emphasis) radius = max(radius, 8.0);
-  float spread = (flags & 2u) != 0u ? radius * 3.6 : radius * 1.25 + 10.0;
+  // The quad is no larger than what is drawn: 3,000 lamps are 3,000 small quads, and pixels are the cost.
+  float spread = radius + 2.0;
+  if ((flags & 1u) != 0u) spread = radius * 1.25 + 7.5;
+  if ((flags & 48u) != 0u) spread = max(spread, radius + 8.0);
+  if ((flags & 2u) != 0u) spread = radius * 3.6;
   vec2 corner = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1)) * 2.0 - 1.0;
   vec4 clip = u_local * vec4(place, 0.0, 1.0);
   clip.xy += corner * spread * 2.0 / u_viewport * clip.w;

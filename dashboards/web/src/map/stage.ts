@@ -67,6 +67,8 @@ export interface StageOptions {
 
 const CANVAS_LABEL_ZOOM = 14.6
 const PICK_PX = 12
+/** Device pixels a mark must have moved to be worth a draw. */
+const VISIBLE_PX = 0.4
 /** Where the map stands without a district: the middle of Shanghai. */
 const FALLBACK_BOUNDS: [number, number, number, number] = [121.34, 31.18, 121.44, 31.24]
 
@@ -88,6 +90,7 @@ export class Stage {
   private hovered: Target | null = null
   private needsDraw = true
   private hasMatrix = false
+  private drawnAt = 0
   private frame = 0
   private frames: number[] = []
   private grid: { at: number; grid: PickGrid; list: { marks: Marks; slot: number }[] } | null = null
@@ -262,7 +265,8 @@ export class Stage {
         this.dressOne({ kind: 'device', id })
       }
     }
-    this.needsDraw = true
+    // A device that only sent new values looks as before; whoever looks different has said so in `dress`.
+    if (changes.units.size > 0 || changes.alarms.size > 0) this.needsDraw = true
   }
 
   private takeAll(): void {
@@ -286,6 +290,7 @@ export class Stage {
     const device = hub.picture.devices.get(id)
     if (device === undefined || device.lon === null || device.lat === null) {
       this.devices.remove(id)
+      this.needsDraw = true
       return
     }
     // A device stands still: its place is written once, and again only if the registry moves it.
@@ -382,28 +387,38 @@ export class Stage {
     if (this.needsDraw || this.animates()) this.draw()
   }
 
-  /** Whether anything on the canvas changes by itself. */
+  /**
+   * Whether what moves by itself has moved enough to be seen since the last draw. On the whole district a vehicle makes
+   * a pixel a second, so drawing it sixty times a second would only warm the room.
+   */
   private animates(): boolean {
     const at = pageTime()
-    const pulsing = Flag.sos | Flag.blink
+    const since = at - this.drawnAt
+    let fastest = 0
+    let pulses = false
     for (const marks of [this.units, this.devices]) {
       for (let slot = 0; slot < marks.count; slot += 1) {
-        if (!this.calm.matches && (marks.flagsOf(slot) & pulsing) !== 0) return true
-        if (marks === this.units && marks.movesAt(slot, at)) return true
+        const flags = marks.flagsOf(slot)
+        if ((flags & Flag.hidden) !== 0) continue
+        if ((flags & Flag.sos) !== 0 && !this.calm.matches && since > 0.04) return true
+        if ((flags & Flag.blink) !== 0) pulses = true
+        if (marks === this.units) fastest = Math.max(fastest, marks.speedAt(slot, at))
       }
     }
-    return false
+    if (pulses && !this.calm.matches && Math.floor(at * 2) !== Math.floor(this.drawnAt * 2)) return true
+    return fastest * since * 512 * 2 ** this.map.getZoom() * (window.devicePixelRatio || 1) > VISIBLE_PX
   }
 
   private draw(): void {
     if (!this.hasMatrix) return
     this.needsDraw = false
+    this.drawnAt = pageTime()
     const frame: Frame = {
       local: this.local,
       width: this.box.clientWidth,
       height: this.box.clientHeight,
       dpr: window.devicePixelRatio || 1,
-      time: pageTime(),
+      time: this.drawnAt,
       radii: radii(this.map.getZoom(), this.skin),
       bearing_deg: this.map.getBearing(),
       palette: PALETTES[this.skin],
