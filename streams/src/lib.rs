@@ -19,15 +19,20 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod canonical;
 mod error;
 mod host;
 mod keeper;
 mod operators;
+mod replay;
 mod restore;
 mod start;
 
 pub use error::StreamsError;
-pub use host::{BatchSource, Fetch, Recorded, Tail, Until};
+pub use host::{BatchSource, Fetch, Offline, Recorded, Tail, Until};
 pub use operators::PartError;
+pub use replay::{
+    AlarmChanged, AlarmComparison, AlarmSummary, CandidateReport, ReplayOptions, ReplayReport, replay, run_recorded,
+};
 pub use restore::RESTORED_BY;
 pub use start::{Streams, StreamsConfig, StreamsHandle};

@@ -9,6 +9,7 @@ use greenhub_model::decode::Decode;
 use greenhub_model::{BatchOutput, ReceivedTime, Record, RecordKind};
 use greenhub_storage::log::{Burst, Log};
 use greenhub_storage::snapshot::SnapshotStore;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -80,7 +81,7 @@ impl Streams {
             snapshot_every: config.snapshot_every,
             last_snapshot: Instant::now(),
             last_tick: None,
-            newest: restored.as_ref().map(|r| (r.received, Instant::now())),
+            last_batch: None,
         };
         info!(from = start.batch, workers, "dataflow starts");
         if let Some(restored) = restored {
@@ -90,7 +91,7 @@ impl Streams {
         }
         let running =
             host::launch(workers, start, decoder, source, sink, shared.clone()).map_err(StreamsError::Host)?;
-        Ok(StreamsHandle { shared, log, running: Some(running), keeper, progress })
+        Ok(StreamsHandle { shared, log, running: Mutex::new(Some((running, keeper))), progress })
     }
 }
 
@@ -98,8 +99,7 @@ impl Streams {
 pub struct StreamsHandle {
     shared: Arc<Shared>,
     log: Log,
-    running: Option<Running>,
-    keeper: Keeper,
+    running: Mutex<Option<(Running, Keeper)>>,
     progress: Arc<Progress>,
 }
 
@@ -129,18 +129,12 @@ impl StreamsHandle {
         self.shared.failure.lock().clone()
     }
 
-    /// Finishes the batches under way and ends all threads.
-    pub fn stop(mut self) -> Result<(), StreamsError> {
-        self.halt()
-    }
-
-    fn halt(&mut self) -> Result<(), StreamsError> {
+    /// Finishes the batches under way and ends all threads; a second call does nothing.
+    pub fn stop(&self) -> Result<(), StreamsError> {
         self.shared.stop.store(true, Ordering::Release);
-        let ended = match self.running.take() {
-            Some(running) => running.join(),
-            None => return Ok(()),
-        };
-        self.keeper.stop();
+        let Some((running, mut keeper)) = self.running.lock().take() else { return Ok(()) };
+        let ended = running.join();
+        keeper.stop();
         match self.failure() {
             Some(why) => Err(StreamsError::Host(why)),
             None => ended.map_err(StreamsError::Host),
@@ -150,7 +144,7 @@ impl StreamsHandle {
 
 impl Drop for StreamsHandle {
     fn drop(&mut self) {
-        if let Err(error) = self.halt() {
+        if let Err(error) = self.stop() {
             warn!(%error, "dataflow ended badly");
         }
     }
@@ -166,8 +160,7 @@ struct LiveSink {
     snapshot_every: Duration,
     last_snapshot: Instant,
     last_tick: Option<Instant>,
-    /// Receive time of the newest batch, and when it was seen here.
-    newest: Option<(ReceivedTime, Instant)>,
+    last_batch: Option<Instant>,
 }
 
 impl LiveSink {
@@ -196,7 +189,7 @@ impl LiveSink {
 
 impl Sink for LiveSink {
     fn batch(&mut self, output: BatchOutput, parts: Vec<(String, Vec<u8>)>) {
-        self.newest = Some((output.received, Instant::now()));
+        self.last_batch = Some(Instant::now());
         let job = (!parts.is_empty()).then(|| Job {
             batch: output.batch,
             parts: parts.into_iter().chain([restore::head_part(&output)]).collect(),
@@ -218,18 +211,11 @@ impl Sink for LiveSink {
         true
     }
 
-    /// Time is known only from batches. When a timer is due by our reckoning and nobody sends, a tick brings the time; the
-    /// first one after a start is sent as soon as any timer waits, because nobody knows how long we were away.
+    /// Time is known only from batches: while any timer waits and nobody sends, a tick brings it once a second. The first
+    /// one after a start comes at once, because nobody knows how long we were away.
     fn idle(&mut self, deadline: Option<ReceivedTime>) {
-        let Some(deadline) = deadline else { return };
-        if self.last_tick.is_some_and(|at| at.elapsed() < TICK_EVERY) {
-            return;
-        }
-        let due = self.newest.is_none_or(|(received, seen)| {
-            let passed = i64::try_from(seen.elapsed().as_micros()).unwrap_or(i64::MAX);
-            received.0.saturating_add(passed) >= deadline.0
-        });
-        if !due && self.last_tick.is_some() {
+        let quiet = [self.last_tick, self.last_batch].into_iter().flatten().all(|at| at.elapsed() >= TICK_EVERY);
+        if deadline.is_none() || !quiet {
             return;
         }
         self.last_tick = Some(Instant::now());

@@ -16,7 +16,7 @@
 mod source;
 mod stage;
 
-pub use source::{BatchSource, Fetch, Recorded, Tail, Until};
+pub use source::{BatchSource, Fetch, Offline, Recorded, Tail, Until};
 
 use self::stage::staged;
 use crate::operators::{AlarmPart, AlarmStage, DevicePart, DeviceStage, ToAlarm, ToGather, gather};

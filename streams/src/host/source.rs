@@ -57,3 +57,12 @@ impl BatchSource for Recorded {
         Ok(self.0.pop_front().map_or(Fetch::End, Fetch::Batch))
     }
 }
+
+/// A log directory that nobody need have open, to its end.
+pub struct Offline(pub greenhub_storage::log::OfflineReader);
+
+impl BatchSource for Offline {
+    fn next(&mut self, _wait: Duration) -> Result<Fetch, LogError> {
+        Ok(self.0.next()?.map_or(Fetch::End, Fetch::Batch))
+    }
+}

@@ -10,13 +10,20 @@ use greenhub_model::output::{Sample, TrackPoint};
 use greenhub_model::time::TimeQuality;
 use greenhub_model::view::Presence;
 use greenhub_model::{
-    AlarmCode, Channel, DeviceTime, Observation, Observed, Output, PointName, Position, Quality, ReceivedTime,
+    AlarmCode, Channel, Class, DeviceTime, Observation, Observed, Output, PointName, Position, Quality, ReceivedTime,
 };
 
 /// The alarm type of a call for help in a position.
 const SOS_CODE: &str = "SOS";
 /// Calls for help that turn up after their end was known: those closer together than this are one, milliseconds.
 const PAST_SOS_APART_MS: i64 = 600_000;
+
+/// The alarm type of a device that is silent for too long.
+const OFFLINE_CODE: &str = "DEVICE_OFFLINE";
+
+fn ended(condition: Condition) -> Condition {
+    Condition { active: false, ..condition }
+}
 
 /// When something was observed, in all the ways that matter.
 #[derive(Clone, Copy)]
@@ -50,8 +57,8 @@ impl DeviceStage {
         // A will that the hub publishes is not the device's voice.
         let proxy_goodbye =
             channel == Channel::Hub && matches!(&observed.what, Observation::Status(s) if s.online == Some(false));
-        if !proxy_goodbye {
-            device.heard(&when);
+        if !proxy_goodbye && let Some(condition) = device.heard(&self.rules, &when) {
+            said.condition(voice, condition);
         }
         match &observed.what {
             Observation::Position(report) => device.position(report, &when, voice, said),
@@ -60,9 +67,9 @@ impl DeviceStage {
             Observation::Status(report) => device.status(report, &when, proxy_goodbye),
         }
         let deadline = match &observed.what {
-            Observation::Reading(_) => device.deadline(&self.rules),
-            _ if device.armed == NEVER => device.deadline(&self.rules),
-            _ => device.presence_deadline(&self.rules),
+            Observation::Reading(_) => device.deadline(&self.rules, &self.listening),
+            _ if device.armed == NEVER => device.deadline(&self.rules, &self.listening),
+            _ => device.presence_deadline(&self.rules, &self.listening),
         };
         let mut armed = device.armed;
         self.timers.arm(slot, &mut armed, deadline);
@@ -74,12 +81,34 @@ impl DeviceStage {
 }
 
 impl Device {
-    fn heard(&mut self, when: &When) {
+    /// A sign of life; the end of its being missed, where it was.
+    fn heard(&mut self, rules: &RuleSet, when: &When) -> Option<Condition> {
         self.heard = when.received.0;
         self.presence = Presence::Online;
+        self.expected = true;
         if !when.late && self.time.is_none_or(|known| known <= when.order) {
             self.time = Some(when.order);
         }
+        let back = std::mem::take(&mut self.missed);
+        if back { self.silence_alarm(rules, true, when.received, when.position).map(ended) } else { None }
+    }
+
+    /// The condition that says that it is silent for too long, for devices whose silence is trouble.
+    pub(super) fn silence_alarm(
+        &self,
+        rules: &RuleSet,
+        missed: bool,
+        received: ReceivedTime,
+        position: Position,
+    ) -> Option<Condition> {
+        let class = self.profile.class;
+        if !missed || class.is_unit() || class == Class::Light {
+            return None;
+        }
+        let (code, _) = rules.types.get(&class)?.get_key_value(OFFLINE_CODE)?;
+        let mut condition = self.condition(code.clone(), true, received, position);
+        condition.by = "presence".to_owned();
+        Some(condition)
     }
 
     fn position(&mut self, report: &PositionReport, when: &When, voice: &mut Voice, said: &mut Said) {
@@ -212,6 +241,7 @@ impl Device {
         // A will was written when the connection began, so its time says nothing: it holds when the hub publishes it.
         if report.online == Some(false) && (newest || proxy_goodbye) {
             self.presence = Presence::Offline;
+            self.expected &= proxy_goodbye;
         }
     }
 

@@ -12,7 +12,9 @@
 //! of its track points and samples goes out. So a buffered upload costs the live socket one update.
 //!
 //! **Presence.** Any element that decodes is a sign of life. `"online": false` (what a will carries) is a goodbye; a will
-//! that the hub publishes for a device is not its voice and counts as nothing else.
+//! that the hub publishes for a device is not its voice and counts as nothing else. Silence counts from when the hub could
+//! have heard it. A fixed device other than a lamp that is silent for too long without a goodbye of its own is an alarm
+//! (`DEVICE_OFFLINE`) where the rules know that type; lamps hang on circuits, which say so for them.
 //!
 //! **Remembers** per device its profile, last state, at most 256 points, each with its limits; at most
 //! [`UNREGISTERED_MAX`] devices that nobody registered. Registered devices are bounded by who may register.
@@ -23,7 +25,7 @@ mod record;
 mod state;
 mod timers;
 
-use self::state::Device;
+use self::state::{Device, Listening};
 use self::timers::{NEVER, Timers};
 use super::{AlarmInput, Head, PartError, Piece, Place, Placed, Stage, ToAlarm, owner, read_part, write_part};
 use greenhub_alarms::threshold::{self, Edge, LimitRule};
@@ -49,6 +51,7 @@ pub(crate) struct DeviceStage {
     /// Rules are given from outside; changes in the log are passed over (candidate rules of a replay).
     pinned: Option<Arc<RuleSet>>,
     devices: Devices,
+    listening: Listening,
     timers: Timers,
     dirty: Vec<u32>,
     decoded: Vec<Result<Observed, (Option<usize>, Reject)>>,
@@ -58,6 +61,7 @@ pub(crate) struct DeviceStage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DevicePart {
     rules: Arc<RuleSet>,
+    listening: Listening,
     devices: Vec<Device>,
 }
 
@@ -206,6 +210,7 @@ impl DeviceStage {
             rules,
             pinned,
             devices: Devices::default(),
+            listening: parts.first().map(|part| part.listening).unwrap_or_default(),
             timers: Timers::default(),
             dirty: Vec::new(),
             decoded: Vec::new(),
@@ -228,6 +233,7 @@ impl DeviceStage {
     pub(crate) fn batch(&mut self, batch: &Batch, snapshot: bool) -> ToAlarm {
         let head = Head::of(batch, snapshot);
         let mut said = Said { head, inputs: Vec::new(), piece: Piece::default() };
+        self.listening.hear(batch.received);
         self.change_rules(batch, &mut said);
         self.fire(&mut said);
         for step in batch.records() {
@@ -248,7 +254,7 @@ impl DeviceStage {
     fn part(&self) -> DevicePart {
         let devices = self.devices.in_order().into_iter();
         let devices = devices.filter_map(|slot| self.devices.slots[slot as usize].clone()).collect();
-        DevicePart { rules: self.rules.clone(), devices }
+        DevicePart { rules: self.rules.clone(), listening: self.listening, devices }
     }
 
     /// Time passes: presence and delays of all devices whose time has come, in order of id.
@@ -273,9 +279,11 @@ impl DeviceStage {
             let Some(device) = self.devices.get(slot) else { continue };
             let mut voice =
                 Voice { position: said.head.first, stage: Stage::DeviceTimer, device: Some(id), sequence: 0 };
-            let presence = device.presence_at(&rules, now);
-            if presence != device.presence {
-                device.presence = presence;
+            let silence = device.pass_time(&rules, &self.listening, now);
+            if let Some(condition) = device.silence_alarm(&rules, silence.missed, now, said.head.first) {
+                said.condition(&mut voice, condition);
+            }
+            if silence.changed {
                 self.dirty(slot);
             }
             self.advance_limits(slot, &rules, &mut voice, said);
@@ -302,7 +310,7 @@ impl DeviceStage {
     fn change_rules(&mut self, batch: &Batch, said: &mut Said) {
         let mut newest = None;
         match &self.pinned {
-            Some(pinned) => newest = (**pinned != *self.rules).then(|| pinned.clone()),
+            Some(pinned) => newest = (!Arc::ptr_eq(pinned, &self.rules)).then(|| pinned.clone()),
             None => {
                 for (position, record) in batch.records().map_while(Result::ok) {
                     if record.kind != RecordKind::Config {
@@ -357,7 +365,7 @@ impl DeviceStage {
     fn arm(&mut self, slot: u32) {
         let rules = self.rules.clone();
         let Some(device) = self.devices.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        let deadline = device.deadline(&rules);
+        let deadline = device.deadline(&rules, &self.listening);
         self.timers.arm(slot, &mut device.armed, deadline);
     }
 

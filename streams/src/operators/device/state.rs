@@ -24,6 +24,10 @@ pub(super) struct Device {
     pub presence: Presence,
     /// Receive time of the newest message, µs; 0 before the first.
     pub heard: i64,
+    /// It spoke and has not said goodbye: its silence means something.
+    pub expected: bool,
+    /// Its silence has been called an alarm.
+    pub missed: bool,
     /// Device time of the newest live message, Unix ms.
     pub time: Option<i64>,
     pub fix: Option<Fix>,
@@ -100,6 +104,38 @@ pub(super) struct Watched {
     pub memory: LimitMemory,
 }
 
+/// Since when the hub has been listening without a break. Silence while nobody listened is nobody's fault: after a stop
+/// every device gets its whole patience again. Ticks come once a second while anything is awaited, so a gap in the log
+/// longer than [`GAP_US`] means that the hub was not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Listening {
+    /// Receive time of the first batch after the newest gap, µs.
+    pub since: i64,
+    /// Receive time of the newest batch, µs.
+    pub last: i64,
+}
+
+/// Longest time between two batches that is no gap, µs.
+pub(super) const GAP_US: i64 = 10_000_000;
+
+impl Listening {
+    pub(super) fn hear(&mut self, received: ReceivedTime) {
+        if received.0.saturating_sub(self.last) > GAP_US {
+            self.since = received.0;
+        }
+        self.last = received.0;
+    }
+}
+
+/// What silence did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silence {
+    /// The presence changed.
+    pub changed: bool,
+    /// It is missed from now on.
+    pub missed: bool,
+}
+
 /// When a measurement was taken, as far as order goes: its own time, but never after its reception where the clock runs
 /// ahead by more than the rules take for good. Else a fast clock would make everything after it look old.
 pub(super) fn order_time(time: DeviceTime, quality: TimeQuality, received: ReceivedTime) -> i64 {
@@ -116,6 +152,8 @@ impl Device {
             registered,
             presence: Presence::Offline,
             heard: 0,
+            expected: false,
+            missed: false,
             time: None,
             fix: None,
             battery_pct: None,
@@ -181,35 +219,46 @@ impl Device {
     }
 
     /// When time alone changes something, µs; [`NEVER`] when nothing.
-    pub(super) fn deadline(&self, rules: &RuleSet) -> i64 {
+    pub(super) fn deadline(&self, rules: &RuleSet, listening: &Listening) -> i64 {
         let limits = self.points.values().flat_map(|p| &p.limits);
         let limits = limits.filter_map(|w| deadline(&w.rule, &w.memory)).map(|at| at.0).min().unwrap_or(NEVER);
-        limits.min(self.presence_deadline(rules))
+        limits.min(self.presence_deadline(rules, listening))
     }
 
     /// Cheap part of [`Device::deadline`]: when it will be missed.
-    pub(super) fn presence_deadline(&self, rules: &RuleSet) -> i64 {
+    pub(super) fn presence_deadline(&self, rules: &RuleSet, listening: &Listening) -> i64 {
         let (silent_ms, offline_ms) = patience(rules, self.profile.class);
         // "Not heard for longer than": the first microsecond after it.
-        let after = |ms: i64| self.heard.saturating_add(ms.saturating_mul(1000)).saturating_add(1);
+        let after = |ms: i64| self.quiet_from(listening).saturating_add(ms.saturating_mul(1000)).saturating_add(1);
         match self.presence {
             Presence::Online => after(silent_ms).min(after(offline_ms)),
             Presence::Silent => after(offline_ms),
+            Presence::Offline if self.expected && !self.missed => after(offline_ms),
             Presence::Offline => NEVER,
         }
     }
 
-    /// What silence makes of the presence at `now`.
-    pub(super) fn presence_at(&self, rules: &RuleSet, now: ReceivedTime) -> Presence {
+    /// Since when it could have been heard and was not, µs.
+    fn quiet_from(&self, listening: &Listening) -> i64 {
+        self.heard.max(listening.since)
+    }
+
+    /// What silence makes of the device at `now`: its presence, and whether it is missed from now on.
+    pub(super) fn pass_time(&mut self, rules: &RuleSet, listening: &Listening, now: ReceivedTime) -> Silence {
         let (silent_ms, offline_ms) = patience(rules, self.profile.class);
-        let quiet = now.0.saturating_sub(self.heard);
-        match self.presence {
+        let quiet = now.0.saturating_sub(self.quiet_from(listening));
+        let gone = quiet > offline_ms.saturating_mul(1000);
+        let before = self.presence;
+        self.presence = match before {
             Presence::Offline => Presence::Offline,
-            _ if quiet > offline_ms.saturating_mul(1000) => Presence::Offline,
+            _ if gone => Presence::Offline,
             Presence::Silent => Presence::Silent,
             Presence::Online if quiet > silent_ms.saturating_mul(1000) => Presence::Silent,
             Presence::Online => Presence::Online,
-        }
+        };
+        let missed = gone && self.expected && !self.missed;
+        self.missed |= missed;
+        Silence { changed: self.presence != before, missed }
     }
 
     /// A condition of this device with everything the alarm core wants to know of it; the caller says what it is about.

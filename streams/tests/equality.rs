@@ -1,0 +1,339 @@
+//! What makes a replay a proof: the same outputs whatever the number of workers, and a restart between any two batches
+//! that nobody can see in them.
+
+mod kit;
+
+use crossbeam_channel::bounded;
+use greenhub_alarms::RuleSet;
+use greenhub_model::{Batch, BatchOutput, Channel, Output, Record, RecordKind};
+use greenhub_storage::log::{Clock, Log, LogConfig, RealDisk};
+use greenhub_storage::snapshot::SnapshotStore;
+use greenhub_streams::{ReplayOptions, ReplayReport, Streams, StreamsConfig, replay};
+use kit::{District, START_MS, decoder, eventually, message, recorded};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A shift of a small district: everything that keeps state, in a log of its own.
+fn shift() -> District {
+    let district = District::new();
+    for n in 0..6 {
+        district.register("patrol", &format!("P-{n}"));
+    }
+    district.register_as(json!({ "device": "F-1", "class": "plant", "name": "焚烧炉", "kind": "furnace",
+        "place": { "lon": 121.41, "lat": 31.21 },
+        "points": [{ "name": "bearing", "label": "轴承温度", "unit": "Cel",
+            "limits": [{ "code": "BEARING_HOT", "side": "high", "limit": 90.0, "deadband": 2.0, "on_delay_ms": 4000,
+                "off_delay_ms": 2000, "severity": "major" }] }] }));
+    district.register("charger", "C-1");
+    let status = |ms: i64, rest: &str| format!("{{\"time\": {}, {rest}}}", START_MS + ms);
+    for step in 0..40i64 {
+        let ms = step * 2_000;
+        district.at(ms);
+        let mut topics = Vec::new();
+        for n in 0..6i64 {
+            // A third of the units buffers and uploads late, in no good order.
+            let age = if n % 3 == 0 { (step % 5) * 50_000 } else { 100 };
+            let (lon, lat) = (121.40 + 0.000_1 * step as f64 + 0.01 * n as f64, 31.2 + 0.000_07 * (step * n) as f64);
+            let sos = n == 3 && (10..14).contains(&step);
+            let rest =
+                format!("\"lon\": {lon}, \"lat\": {lat}, \"speed_kmh\": {}, \"sos\": {sos}", 3.3 + n as f64 / 7.0);
+            topics.push((format!("greenhub/v1/patrol/P-{n}/position"), status(ms - age, &rest)));
+        }
+        let temperature = if (8..16).contains(&step) || (20..30).contains(&step) { 95.3 } else { 70.1 };
+        let reading = format!("\"values\": {{\"bearing\": {temperature}, \"load\": 0.1}}");
+        topics.push(("greenhub/v1/plant/F-1/reading".into(), status(ms - 50, &reading)));
+        if step % 6 == 0 {
+            let alarm = format!("\"code\": \"OVER_TEMPERATURE\", \"active\": {}, \"value\": 91.5", step % 12 == 0);
+            topics.push(("greenhub/v1/charger/C-1/alarm".into(), status(ms, &alarm)));
+        }
+        topics.push(("greenhub/v1/charger/C-1/status".into(), status(ms, "\"online\": true, \"firmware\": \"1.2\"")));
+        topics.push((format!("nonsense/{step}"), "{}".into()));
+        topics.push(("greenhub/v1/patrol/P-1/position".into(), "{\"lon\": 1e400}".into()));
+        let records: Vec<Record<'_>> = topics.iter().map(|(topic, payload)| message(topic, payload)).collect();
+        district.append(&records);
+        if step == 18 {
+            let mut rules = RuleSet::builtin();
+            rules.version += 1;
+            rules.classes.values_mut().for_each(|class| class.silent_after_ms = 5_000);
+            district.config(&json!({ "change": "rules", "rules": rules }));
+        }
+        if step == 25 {
+            district.config(&json!({ "change": "remove_device", "device": "P-5" }));
+        }
+    }
+    for ms in [90_000, 98_000, 107_000, 116_000] {
+        district.at(ms).append(&[Record::own(RecordKind::Tick, "hub", &[])]);
+    }
+    district
+}
+
+/// A human command about an alarm that the shift raises, put into the log where the alarm is known.
+fn acknowledge_all(district: &District, report: &ReplayReport) {
+    for (n, alarm) in report.alarms.iter().enumerate() {
+        district.command(&json!({ "request_id": format!("r{n}"), "by": "anna", "role": "dispatcher",
+            "command": { "verb": "acknowledge", "alarm": alarm.alarm, "comment": "收到" } }));
+    }
+}
+
+fn run(batches: &[Batch], workers: usize) -> ReplayReport {
+    let options = ReplayOptions { workers, ..ReplayOptions::default() };
+    replay(|| Ok(recorded(batches)), None, decoder(), &options).expect("replays")
+}
+
+fn whole_shift() -> (District, Vec<Batch>, ReplayReport) {
+    let district = shift();
+    let report = run(&district.batches(), 1);
+    acknowledge_all(&district, &report);
+    let batches = district.batches();
+    let report = run(&batches, 1);
+    (district, batches, report)
+}
+
+#[test]
+fn a_replay_is_the_same_twice_and_on_one_two_or_three_workers() {
+    let (_district, batches, report) = whole_shift();
+    assert!(report.alarms.len() >= 3, "the shift has alarms: {:?}", report.alarms);
+    assert!(report.outputs > 500, "{}", report.outputs);
+    for workers in [1, 2, 3] {
+        assert_eq!(run(&batches, workers), report, "{workers} workers");
+    }
+    // The hash is no constant: it sees one changed byte.
+    let mut other = batches.clone();
+    let bytes = Arc::make_mut(&mut other[20].bytes);
+    let speed = bytes.windows(9).position(|w| w == b"speed_kmh").expect("a position");
+    bytes[speed + 12] ^= 1;
+    assert_ne!(run(&other, 1).output_hash, report.output_hash);
+}
+
+#[test]
+fn a_replay_of_the_directory_equals_the_replay_of_the_log() {
+    let (district, _batches, report) = whole_shift();
+    let before = files(district.dir.path());
+    let dir = district.dir.path().join("log");
+    let open = || Ok(greenhub_streams::Offline(greenhub_storage::log::OfflineReader::open(&dir, 0)?));
+    let offline = replay(open, None, decoder(), &ReplayOptions::default()).expect("replays");
+    assert_eq!(offline, report);
+    assert_eq!(files(district.dir.path()), before, "a replay writes nothing");
+}
+
+fn files(dir: &std::path::Path) -> Vec<(std::path::PathBuf, u64)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a directory").map(|e| e.expect("an entry")) {
+        if entry.path().is_dir() {
+            all.extend(files(&entry.path()));
+        } else {
+            all.push((entry.path(), entry.metadata().expect("a file").len()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn from_and_to_cut_the_report_and_not_the_state() {
+    let (_district, batches, whole) = whole_shift();
+    let middle = batches[30].received;
+    let part = |from, to| {
+        let options = ReplayOptions { from, to, ..ReplayOptions::default() };
+        replay(|| Ok(recorded(&batches)), None, decoder(), &options).expect("replays")
+    };
+    let (first, second) = (part(None, Some(middle)), part(Some(middle), None));
+    assert_eq!(first.batches + second.batches, whole.batches);
+    assert_eq!(first.records + second.records, whole.records);
+    assert_eq!(first.outputs + second.outputs, whole.outputs);
+    assert!(second.counts[Channel::Mqtt as usize].applied > 0);
+    assert_eq!(second.span.map(|s| s.0), Some(middle));
+    assert_eq!(part(None, None), whole);
+}
+
+#[test]
+fn candidate_rules_show_what_they_would_have_changed() {
+    let (_district, batches, whole) = whole_shift();
+    let mut candidate = RuleSet::builtin();
+    candidate.version = 77;
+    let compare = |rules: &RuleSet| {
+        let options = ReplayOptions { rules: Some(rules.clone()), ..ReplayOptions::default() };
+        let report = replay(|| Ok(recorded(&batches)), None, decoder(), &options).expect("replays");
+        assert_eq!(report.output_hash, whole.output_hash, "the rules of the time say what they said");
+        report.candidate.expect("a candidate was given")
+    };
+    // A limit on what nobody limited: the load of the furnace is always 0.1.
+    candidate.limits.push(
+        serde_json::from_value(json!({ "class": "plant", "point": "load", "code": "PLANT_IDLE", "side": "low",
+            "limit": 0.5, "severity": "minor" }))
+        .expect("a limit"),
+    );
+    let gained = compare(&candidate);
+    assert_eq!(gained.version, 77);
+    let codes: Vec<&str> = gained.comparison.gained.iter().map(|a| a.code.as_str()).collect();
+    assert_eq!(codes, ["PLANT_IDLE"]);
+    assert!(gained.comparison.lost.is_empty());
+
+    // Another severity of an SOS changes it, and neither adds nor removes one.
+    let mut milder = RuleSet::builtin();
+    let sos = milder.types.get_mut(&greenhub_model::Class::Patrol).and_then(|t| t.get_mut("SOS")).expect("a type");
+    sos.severity = greenhub_model::Severity::Minor;
+    let changed = compare(&milder).comparison;
+    let codes: Vec<&str> = changed.changed.iter().map(|c| c.was.code.as_str()).collect();
+    assert!(codes.contains(&"SOS"), "{codes:?}");
+    assert!(changed.gained.is_empty() && changed.lost.is_empty(), "{changed:?}");
+}
+
+/// The outputs of a run that is stopped and started again at every `every`th batch, with `workers` in turn.
+fn interrupted(district: &District, batches: &[Batch], every: usize, workers: &[usize]) -> Vec<Arc<BatchOutput>> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut outputs: Vec<Arc<BatchOutput>> = Vec::new();
+    let sinks_at = Arc::new(AtomicU64::new(0));
+    // A second log, grown batch by batch, so that each stop falls on the boundary we mean.
+    let clock = Arc::new(kit_clock::Fixed::default());
+    let config = LogConfig { segment_bytes: 4 << 20, buffer_bytes: 1 << 20, ..LogConfig::at(dir.path().join("log")) };
+    let log = Log::open(config, Arc::new(RealDisk), clock.clone() as Arc<dyn Clock>).expect("a log");
+    for (round, part) in batches.chunks(every).enumerate() {
+        for batch in part {
+            clock.set(batch.received);
+            let records: Vec<Record<'_>> = batch.records().map(|r| r.expect("whole").1).collect();
+            let mut burst = greenhub_storage::log::Burst::new();
+            records.iter().for_each(|r| burst.push(r).expect("small"));
+            let ticket = log.try_append(&burst).expect("room");
+            ticket.wait(kit::PATIENCE).expect("in time").expect("committed");
+        }
+        let last = part.last().expect("not empty").number;
+        let snapshots = SnapshotStore::open(dir.path().join("snapshots")).expect("a directory");
+        let (sender, receiver) = bounded(1024);
+        let asked = sinks_at.clone();
+        let handle = Streams::start(
+            StreamsConfig { workers: workers[round % workers.len()], snapshot_every: Duration::ZERO },
+            log.clone(),
+            decoder(),
+            snapshots,
+            sender,
+            Arc::new(move || asked.load(Ordering::SeqCst)),
+        )
+        .expect("starts");
+        let known = outputs.last().map_or(0, |o| o.batch);
+        eventually("the part's last batch", || {
+            while let Ok(output) = receiver.try_recv() {
+                sinks_at.fetch_max(output.batch, Ordering::SeqCst);
+                if output.batch > outputs.last().map_or(0, |o| o.batch) && output.batch > known {
+                    outputs.push(output);
+                }
+            }
+            outputs.last().is_some_and(|o| o.batch >= last)
+        });
+        // A snapshot of the very last batch need not come; one of some batch does, and the log covers the rest.
+        eventually("a snapshot", || handle.snapshot() > known.saturating_sub(every as u64));
+        handle.stop().expect("stops in peace");
+    }
+    let _keep = district;
+    outputs
+}
+
+mod kit_clock {
+    use greenhub_model::ReceivedTime;
+    use greenhub_storage::log::Clock;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    #[derive(Default)]
+    pub struct Fixed(AtomicI64);
+    impl Fixed {
+        pub fn set(&self, to: ReceivedTime) {
+            self.0.store(to.0, Ordering::SeqCst);
+        }
+    }
+    impl Clock for Fixed {
+        fn now(&self) -> ReceivedTime {
+            ReceivedTime(self.0.load(Ordering::SeqCst))
+        }
+    }
+}
+
+fn uninterrupted(batches: &[Batch]) -> Vec<BatchOutput> {
+    let collected = greenhub_streams::run_recorded(batches.to_vec(), decoder(), 1).expect("runs");
+    collected
+        .into_iter()
+        .filter(|o| !o.items.is_empty() || o.counts.iter().any(|c| c.applied + c.quarantined > 0))
+        .collect()
+}
+
+#[test]
+fn a_restart_at_every_batch_boundary_cannot_be_seen_in_the_outputs() {
+    let (district, batches, _) = whole_shift();
+    let whole = uninterrupted(&batches);
+    for (every, workers) in [(1, &[1usize][..]), (4, &[1, 2, 3][..])] {
+        let parts = interrupted(&district, &batches, every, workers);
+        // Ticks that the host appended in between take batch numbers and positions; compare what was said, in order.
+        let said = |outputs: &mut dyn Iterator<Item = &BatchOutput>| -> Vec<String> {
+            outputs.flat_map(|o| &o.items).map(kit::brief).collect()
+        };
+        let (a, b) = (said(&mut whole.iter()), said(&mut parts.iter().map(AsRef::as_ref)));
+        if let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) {
+            panic!("every {every}: output {at} is {:?}, not {:?}", b[at], a[at]);
+        }
+        assert_eq!(a.len(), b.len(), "every {every}");
+        assert_eq!(kit::sum(whole.iter()), kit::sum(parts.iter().map(AsRef::as_ref)));
+    }
+}
+
+#[test]
+fn the_first_output_after_a_restart_makes_live_views_whole() {
+    let district = shift();
+    let last = district.log.committed().batch;
+    let mut hub = district.hub_with(1, Duration::ZERO);
+    hub.until(last);
+    eventually("a snapshot", || hub.handle.snapshot() > 0);
+    let published = hub.handle.snapshot();
+    let before: Vec<Output> = hub.seen.iter().filter(|o| o.batch <= published).flat_map(|o| o.items.clone()).collect();
+    hub.handle.stop().expect("stops");
+
+    let mut again = district.hub(2);
+    let published = {
+        again.until(1);
+        again.seen[0].batch
+    };
+    let restored = again.seen[0].clone();
+    assert_eq!(restored.batch, published);
+    // Every device as it last showed itself.
+    let mut newest = std::collections::BTreeMap::new();
+    for item in &before {
+        match item {
+            Output::Unit(u) => drop(newest.insert(u.id.clone(), item.clone())),
+            Output::Device(d) => drop(newest.insert(d.id.clone(), item.clone())),
+            Output::Removed { device, .. } => drop(newest.remove(device)),
+            _ => {}
+        }
+    }
+    let views: Vec<&Output> =
+        restored.items.iter().filter(|i| matches!(i, Output::Unit(_) | Output::Device(_))).collect();
+    assert!(views.len() >= newest.len());
+    assert!(views.len() >= 7, "six units less one, a furnace, a pile: {}", views.len());
+    let standing: Vec<String> =
+        restored.items.iter().filter(|i| matches!(i, Output::Alarm(_))).map(kit::brief).collect();
+    assert!(standing.iter().any(|a| a.contains("SOS")), "{standing:?}");
+    let events = restored.items.iter().filter_map(|i| match i {
+        Output::Alarm(change) => Some(change.event.by.as_str()),
+        _ => None,
+    });
+    assert!(events.clone().count() > 0 && events.clone().all(|by| by == greenhub_streams::RESTORED_BY));
+    assert_eq!(restored.counts, [greenhub_model::ledger::Counts::default(); Channel::ALL.len()]);
+}
+
+#[test]
+fn a_snapshot_counts_only_when_every_sink_is_past_it() {
+    let district = District::new();
+    district.register("patrol", "P-1");
+    let mut hub = district.hub_with(1, Duration::ZERO);
+    // The sinks commit nothing.
+    let end = district.at(1_000).send("greenhub/v1/patrol/P-1/status", "{}");
+    eventually("the output", || hub.handle.applied() >= end);
+    while let Ok(output) = hub.outputs.try_recv() {
+        hub.seen.push(output);
+    }
+    assert_eq!(hub.handle.snapshot(), 0);
+    assert_eq!(district.log.status().holds.iter().find(|(name, _)| *name == "streams").map(|(_, at)| *at), Some(0));
+    hub.sinks_at.store(end, Ordering::SeqCst);
+    eventually("the snapshot", || hub.handle.snapshot() > 0);
+    assert!(hub.handle.snapshot() <= end);
+    hub.handle.stop().expect("stops");
+}
