@@ -3,11 +3,11 @@
 //! `dashboards` may not know `dispatch`, `gateway` or `streams`, and later they may run on other machines. What crosses
 //! here is a `model` value or plain data.
 
+use crate::problem::Chain;
 use greenhub_model::ids::{DeviceId, OrderId, PointName};
-use greenhub_model::observation::Quality;
 use greenhub_model::order::{Order, OrderState};
-use greenhub_model::output::TrackPoint;
 use greenhub_model::{CommandRefusal, CommandRequest, Priority};
+use greenhub_storage::history::{History, Track, Values};
 use greenhub_storage::relational::{Page, PageRequest};
 use serde::Serialize;
 use std::future::Future;
@@ -64,38 +64,9 @@ pub trait OrderBook: Send + Sync {
     fn get<'a>(&'a self, id: &'a OrderId) -> Answer<'a, Result<Option<Order>, PortFailure>>;
 }
 
-/// A stretch of a track, down-sampled.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Track {
-    /// Points in the order of device time.
-    pub points: Vec<TrackPoint>,
-    /// Points stored in the stretch.
-    pub total: u64,
-}
-
-/// One value of a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SeriesPoint {
-    /// Device time, Unix ms.
-    pub time: i64,
-    /// Value in the point's unit.
-    pub value: f64,
-    /// How far to trust it.
-    pub quality: Quality,
-}
-
-/// A stretch of a series, down-sampled by minimum and maximum per bucket.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Series {
-    /// Values in the order of device time.
-    pub points: Vec<SeriesPoint>,
-    /// Values stored in the stretch.
-    pub total: u64,
-}
-
-/// Stored positions and readings. Times are device times, Unix ms, `from` included, `to` not.
+/// Stored positions and readings. Times are device times, Unix ms, both ends included.
 pub trait HistorySource: Send + Sync {
-    /// Where a unit was.
+    /// Where a unit was, down-sampled to about `max_points`.
     fn track<'a>(
         &'a self,
         unit: &'a DeviceId,
@@ -103,7 +74,7 @@ pub trait HistorySource: Send + Sync {
         to: i64,
         max_points: usize,
     ) -> Answer<'a, Result<Track, PortFailure>>;
-    /// What a point of a device measured.
+    /// What a point of a device measured, down-sampled by minimum and maximum per bucket.
     fn series<'a>(
         &'a self,
         device: &'a DeviceId,
@@ -111,7 +82,35 @@ pub trait HistorySource: Send + Sync {
         from: i64,
         to: i64,
         max_points: usize,
-    ) -> Answer<'a, Result<Series, PortFailure>>;
+    ) -> Answer<'a, Result<Values, PortFailure>>;
+}
+
+impl HistorySource for History {
+    fn track<'a>(
+        &'a self,
+        unit: &'a DeviceId,
+        from: i64,
+        to: i64,
+        max_points: usize,
+    ) -> Answer<'a, Result<Track, PortFailure>> {
+        Box::pin(async move {
+            History::track(self, unit, from, to, max_points).await.map_err(|e| PortFailure(Chain(&e).to_string()))
+        })
+    }
+
+    fn series<'a>(
+        &'a self,
+        device: &'a DeviceId,
+        point: &'a PointName,
+        from: i64,
+        to: i64,
+        max_points: usize,
+    ) -> Answer<'a, Result<Values, PortFailure>> {
+        Box::pin(async move {
+            let values = History::series(self, device, point.as_str(), from, to, max_points).await;
+            values.map_err(|e| PortFailure(Chain(&e).to_string()))
+        })
+    }
 }
 
 /// A byte stream with both directions.

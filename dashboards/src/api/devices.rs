@@ -2,7 +2,6 @@
 
 use super::{List, list_by_id, stretch, units};
 use crate::extract::{Named, Params, paging};
-use crate::ports::SeriesPoint;
 use crate::problem::Problem;
 use crate::state::AppState;
 use axum::Json;
@@ -10,6 +9,7 @@ use axum::extract::State;
 use greenhub_model::observation::Quality;
 use greenhub_model::view::DeviceView;
 use greenhub_model::{Class, DeviceId, PointName};
+use greenhub_storage::history::SeriesRow;
 use serde::{Deserialize, Serialize};
 
 /// Which devices.
@@ -57,7 +57,7 @@ pub struct HistoryQuery {
     pub point: PointName,
     /// Device time, Unix ms, included.
     pub from: i64,
-    /// Device time, Unix ms, not included.
+    /// Device time, Unix ms, included.
     pub to: i64,
     /// Most points wanted, 2 to 20000; 2000 where it is missing.
     #[serde(default)]
@@ -92,7 +92,7 @@ pub async fn history(
     let series = state.history.series(&id, &query.point, from, to, most).await?;
     let device = state.live.device(&id);
     let shown = device.iter().flat_map(|d| &d.values).find(|v| v.point == query.point);
-    let row = |p: SeriesPoint| (p.time, p.value, p.quality);
+    let row = |p: SeriesRow| (p.time, p.value, p.quality);
     Ok(Json(HistoryAnswer {
         unit: shown.map(|v| v.unit.clone()).unwrap_or_default(),
         device: id,

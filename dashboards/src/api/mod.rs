@@ -52,7 +52,7 @@ const POINTS_MAX: u32 = 20_000;
 /// Points where the call does not say.
 const POINTS_DEFAULT: u32 = 2_000;
 
-/// A checked stretch of time: from, to (not included), most points.
+/// A checked stretch of time: from, to, most points.
 fn stretch(from: i64, to: i64, max_points: Option<u32>) -> Result<(i64, i64, usize), Problem> {
     if from >= to {
         return Err(Problem::bad_request("from must lie before to (both Unix milliseconds)"));

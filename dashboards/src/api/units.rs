@@ -7,8 +7,8 @@ use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use greenhub_model::DeviceId;
-use greenhub_model::output::TrackPoint;
 use greenhub_model::view::UnitView;
+use greenhub_storage::history::Fix;
 use serde::{Deserialize, Serialize};
 
 /// A page of units by id, as they stand.
@@ -44,7 +44,7 @@ pub async fn get(State(state): State<AppState>, Named(id): Named<DeviceId>) -> R
 pub struct Stretch {
     /// Device time, Unix ms, included.
     pub from: i64,
-    /// Device time, Unix ms, not included.
+    /// Device time, Unix ms, included.
     pub to: i64,
     /// Most points wanted, 2 to 20000; 2000 where it is missing.
     #[serde(default)]
@@ -76,6 +76,6 @@ pub async fn track(
 ) -> Result<Json<TrackAnswer>, Problem> {
     let (from, to, most) = stretch(wanted.from, wanted.to, wanted.max_points)?;
     let track = state.history.track(&id, from, to, most).await?;
-    let row = |p: TrackPoint| (p.time, p.lon, p.lat, p.speed_kmh, p.heading_deg);
+    let row = |p: Fix| (p.time, p.lon, p.lat, p.speed_kmh, p.heading_deg);
     Ok(Json(TrackAnswer { unit: id, points: track.points.into_iter().map(row).collect(), total: track.total }))
 }

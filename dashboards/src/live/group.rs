@@ -21,7 +21,7 @@ use super::Inner;
 use super::cursor::Cursor;
 use super::filter::{Filter, GroupKey};
 use super::frame;
-use super::store::{Held, Leaving, Store};
+use super::store::{Held, Leaving};
 use axum::extract::ws::Utf8Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -122,11 +122,16 @@ impl Group {
             self.advance_locked(live, &mut state);
         }
         listener.mark_unchanged();
-        match origin {
-            Origin::Fresh => self.snapshot(live, &mut state),
+        let frame = match origin {
+            Origin::Fresh => self.snapshot(live, &mut state, 0),
             Origin::Same(version) => self.catch_up_locked(live, &mut state, version),
             Origin::Other(version, old) => self.changed_filter(live, &mut state, version, &old),
+        };
+        if frame.to < state.seen {
+            // A snapshot made a moment ago: the frames since then are still to be taken.
+            listener.mark_changed();
         }
+        frame
     }
 
     /// What a viewer at `version` needs to be in step again.
@@ -139,6 +144,11 @@ impl Group {
     pub fn settled(&self, listener: &watch::Receiver<Arc<Frame>>) -> Option<u64> {
         let state = self.state.lock();
         matches!(listener.has_changed(), Ok(false)).then_some(state.seen)
+    }
+
+    /// Looks at what has changed and publishes a frame if there is something to tell.
+    pub fn advance(&self, live: &Inner) {
+        self.advance_locked(live, &mut self.state.lock());
     }
 
     fn advance_locked(&self, live: &Inner, state: &mut State) {
@@ -173,7 +183,7 @@ impl Group {
         let store = live.store.read();
         if !store.reaches(version) {
             drop(store);
-            return self.snapshot(live, state);
+            return self.snapshot(live, state, state.seen);
         }
         let delta = store.delta(version, &self.filter, &mut state.held, Leaving::Changed, state.seen);
         drop(store);
@@ -189,7 +199,7 @@ impl Group {
         let store = live.store.read();
         if !store.reaches(version) {
             drop(store);
-            return self.snapshot(live, state);
+            return self.snapshot(live, state, state.seen);
         }
         let delta = store.difference(version, old, &self.filter, &mut state.held, state.seen);
         drop(store);
@@ -206,12 +216,14 @@ impl Group {
         Arc::new(Frame { base: from, from, to: state.seen, bytes })
     }
 
-    fn snapshot(&self, live: &Inner, state: &mut State) -> Arc<Frame> {
-        if let Some((made, frame)) = &state.snapshot {
-            let store: &Store = &live.store.read();
-            if made.elapsed() < SNAPSHOT_AGE_MAX && store.reaches(frame.to) {
-                return frame.clone();
-            }
+    /// A snapshot that is not older than `version`, made anew when the one at hand is too old.
+    fn snapshot(&self, live: &Inner, state: &mut State, version: u64) -> Arc<Frame> {
+        if let Some((made, frame)) = &state.snapshot
+            && frame.to >= version
+            && made.elapsed() < SNAPSHOT_AGE_MAX
+            && live.store.read().reaches(frame.to)
+        {
+            return frame.clone();
         }
         let all = live.store.read().snapshot(&self.filter, &mut state.held);
         live.stats.snapshots_encoded.fetch_add(1, Relaxed);
@@ -245,7 +257,7 @@ impl Group {
                 tokio::time::sleep_until(next).await;
                 changed.mark_unchanged();
             }
-            self.advance_locked(&live, &mut self.state.lock());
+            self.advance(&live);
             next = tokio::time::Instant::now() + self.interval;
         }
     }

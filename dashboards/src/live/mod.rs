@@ -21,6 +21,8 @@ mod frame;
 mod group;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 pub use cursor::Cursor;
