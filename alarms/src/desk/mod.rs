@@ -124,19 +124,18 @@ impl AlarmDesk {
     /// Lets time pass until `received`: shelves that are over, alarms that call again. `position` is the first position
     /// of the batch that brought the time. What it says is ordered by device, then by key.
     pub fn advance(&mut self, rules: &RuleSet, received: ReceivedTime, position: Position, out: &mut Vec<DeskOutput>) {
-        let due: BTreeSet<DeviceId> =
-            self.due.iter().take_while(|(at, _)| *at <= received).map(|(_, id)| id.clone()).collect();
-        for id in due {
+        for id in until(&self.due, received) {
             if let Some(device) = self.devices.get_mut(&id) {
                 device.advance(rules, received, position, out);
             }
             self.reindex(&id);
         }
-        while let Some((at, id)) = self.fading.first().cloned().filter(|(at, _)| *at <= received) {
-            self.fading.remove(&(at, id.clone()));
+        for id in until(&self.fading, received) {
             let Some(device) = self.devices.get_mut(&id) else { continue };
             device.forget(received);
-            device.fade_indexed = None;
+            if let Some(at) = device.fade_indexed.take() {
+                self.fading.remove(&(at, id.clone()));
+            }
             if device.is_empty() {
                 self.devices.remove(&id);
             } else {
@@ -213,6 +212,11 @@ impl AlarmDesk {
             self.fading.remove(&(at, id.clone()));
         }
     }
+}
+
+/// The devices whose time has come, in the order of their names.
+fn until(index: &Index, received: ReceivedTime) -> BTreeSet<DeviceId> {
+    index.iter().take_while(|(at, _)| *at <= received).map(|(_, id)| id.clone()).collect()
 }
 
 /// Puts a device where its deadlines say. The index of fading may be early, never late.
