@@ -5,11 +5,13 @@
 //! ```
 //!
 //! One line of JSON. `raw_*` is one `pwrite` of as many bytes plus `fdatasync`, over and over on a file written full of
-//! zeros before; `log_*` is the log with one appender that sends the next batch while the last is under way; both take
-//! turns in the same run. `ratio_*` is log to raw. `commit_us_*` is append to durable of single messages, one at a time.
+//! zeros before; `log_*` is the log with one appender that waits for every batch, so that a batch is exactly one burst;
+//! `deep_*` keeps a second burst on its way meanwhile, as sessions do (a batch may then hold both). All three take turns
+//! in the same run. `ratio_*` is log to raw. `commit_us_p50` is append to durable of single messages, one at a time.
 
 use greenhub_model::{Channel, Record};
 use greenhub_storage::log::{Burst, Log, LogConfig, RealDisk, SystemClock, Ticket};
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -55,18 +57,20 @@ fn raw(dir: &Path, records: usize, bytes: usize, time: Duration) -> Outcome<f64>
     Ok(done as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Records per second through the log.
-fn through_log(log: &Log, burst: &Burst, time: Duration) -> Outcome<f64> {
+/// Records per second through the log with `depth` bursts under way.
+fn through_log(log: &Log, burst: &Burst, depth: usize, time: Duration) -> Outcome<f64> {
     let (start, mut done) = (Instant::now(), 0);
-    let mut under_way: Option<Ticket> = None;
+    let mut under_way: VecDeque<Ticket> = VecDeque::new();
     while start.elapsed() < time {
-        let ticket = log.try_append(burst)?;
-        if let Some(before) = under_way.replace(ticket) {
-            before.wait(PATIENCE).ok_or("no commit in time")??;
+        under_way.push_back(log.try_append(burst)?);
+        if under_way.len() >= depth
+            && let Some(first) = under_way.pop_front()
+        {
+            first.wait(PATIENCE).ok_or("no commit in time")??;
         }
         done += burst.len();
     }
-    if let Some(last) = under_way {
+    for last in under_way {
         last.wait(PATIENCE).ok_or("no commit in time")??;
     }
     Ok(done as f64 / start.elapsed().as_secs_f64())
@@ -90,7 +94,7 @@ fn main() -> Outcome<()> {
     // Until segments are recycled, as in a hub that runs for long.
     let warm = batch(8192)?;
     while log.oldest_batch() == 1 {
-        through_log(&log, &warm, Duration::from_millis(100))?;
+        through_log(&log, &warm, 2, Duration::from_millis(100))?;
     }
     let single = batch(1)?;
     let (mut commit, mut sync) = (vec![], vec![]);
@@ -112,16 +116,18 @@ fn main() -> Outcome<()> {
     );
     for records in [64, 1024] {
         let burst = batch(records)?;
-        let (mut raws, mut logs) = (vec![], vec![]);
+        let (mut raws, mut logs, mut deeps) = (vec![], vec![], vec![]);
         for _ in 0..5 {
             raws.push(raw(&dir, records, burst.bytes_len(), time)?);
-            logs.push(through_log(&log, &burst, time)?);
+            logs.push(through_log(&log, &burst, 1, time)?);
+            deeps.push(through_log(&log, &burst, 2, time)?);
         }
-        let (raw, log) = (median(raws), median(logs));
+        let (raw, log, deep) = (median(raws), median(logs), median(deeps));
         line += &format!(
-            r#","batch_bytes_{records}":{},"raw_{records}":{raw:.0},"log_{records}":{log:.0},"ratio_{records}":{:.2}"#,
+            r#","batch_bytes_{records}":{},"raw_{records}":{raw:.0},"log_{records}":{log:.0},"deep_{records}":{deep:.0},"ratio_{records}":{:.2},"deep_ratio_{records}":{:.2}"#,
             burst.bytes_len(),
-            log / raw
+            log / raw,
+            deep / raw
         );
     }
     println!("{line}}}");

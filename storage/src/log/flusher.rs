@@ -139,18 +139,17 @@ impl Flusher {
     fn roll(&mut self, number: u64) -> Result<(), Failure> {
         let shared = self.shared.clone();
         let mut files = shared.shelf.files.lock();
+        // What the keeper said last may be old news: one fresh try counts.
+        let tries = files.tries;
+        shared.shelf.bell.notify_all();
         let prepared = loop {
             if let Some(prepared) = files.prepared.take() {
                 break prepared;
             }
-            let why = match &files.trouble {
-                Some(why) => why.clone(),
-                None => {
-                    shared.shelf.bell.wait(&mut files);
-                    continue;
-                }
-            };
-            return Err(Failure::NoSegment { why });
+            if let Some(why) = files.trouble.clone().filter(|_| files.tries > tries) {
+                return Err(Failure::NoSegment { why });
+            }
+            shared.shelf.bell.wait(&mut files);
         };
         let header = SegmentHeader {
             log_id: shared.log_id,

@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Retention is looked at, and a failed preparation repeated, this often.
+/// Retention is looked at this often, and a failed preparation repeated after as long.
 const TICK: Duration = Duration::from_millis(250);
+/// Every further failure doubles the wait up to this: each try fills a full disk for a moment.
+const TICK_MAX: Duration = Duration::from_secs(4);
 
 pub(super) fn run(shared: &Shared) {
+    let mut wait = TICK;
     loop {
         retain(shared);
         if shared.shelf.files.lock().prepared.is_none() {
@@ -24,8 +27,9 @@ pub(super) fn run(shared: &Shared) {
         if shared.keeper_stop.load(Ordering::Acquire) {
             return;
         }
+        wait = if files.trouble.is_some() { (wait * 2).min(TICK_MAX) } else { TICK };
         if files.prepared.is_some() || files.trouble.is_some() {
-            shared.shelf.bell.wait_for(&mut files, TICK);
+            shared.shelf.bell.wait_for(&mut files, wait);
         }
         if shared.keeper_stop.load(Ordering::Acquire) {
             return;
@@ -45,6 +49,7 @@ fn prepare(shared: &Shared) {
         None => segments::create(&*shared.disk, &shared.config.dir, index, len, None),
     };
     let mut files = shared.shelf.files.lock();
+    files.tries += 1;
     if spare.is_some() {
         files.spare = None;
     }

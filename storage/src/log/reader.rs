@@ -8,6 +8,7 @@ use greenhub_model::Batch;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// Batches read from disk in one go.
 const AHEAD_BATCHES: usize = 64;
@@ -20,7 +21,12 @@ pub struct LogReader {
     number: u64,
     ahead: VecDeque<Batch>,
     walk: Option<Walk>,
+    /// A read from disk that is under way, so that a cancelled wait loses nothing.
+    reading: Option<JoinHandle<Result<Read, LogError>>>,
 }
+
+/// Batches from disk, and where the walk stands behind them.
+type Read = (Walk, VecDeque<Batch>);
 
 impl LogReader {
     pub(super) fn new(shared: Arc<Shared>, from_batch: u64) -> Result<Self, LogError> {
@@ -33,7 +39,7 @@ impl LogReader {
         if number > committed + 1 {
             return Err(LogError::Ahead { asked: number, committed });
         }
-        Ok(Self { shared, number, ahead: VecDeque::new(), walk: None })
+        Ok(Self { shared, number, ahead: VecDeque::new(), walk: None, reading: None })
     }
 
     /// Number of the batch that comes next.
@@ -66,6 +72,16 @@ impl LogReader {
             if let Some(batch) = self.take_ahead() {
                 return Ok(batch);
             }
+            if let Some(reading) = &mut self.reading {
+                let read = reading.await;
+                self.reading = None;
+                let (walk, batches) = read.map_err(|_| LogError::Closed)??;
+                self.walk = Some(walk);
+                self.ahead = batches;
+                // A blocking read in between may have moved on.
+                self.ahead.retain(|batch| batch.number >= self.number);
+                continue;
+            }
             let shared = self.shared.clone();
             let mut arrival = std::pin::pin!(shared.ring.arrivals.notified());
             arrival.as_mut().enable();
@@ -75,10 +91,7 @@ impl LogReader {
                 Found::Closed => return Err(LogError::Closed),
                 Found::Older => {
                     let (walk, number, from) = (self.walk.take(), self.number, shared.clone());
-                    let read = tokio::task::spawn_blocking(move || read_from_disk(&from, walk, number)).await;
-                    let (walk, batches) = read.map_err(|_| LogError::Closed)??;
-                    self.walk = Some(walk);
-                    self.ahead = batches;
+                    self.reading = Some(tokio::task::spawn_blocking(move || read_from_disk(&from, walk, number)));
                 }
             }
         }
@@ -98,7 +111,7 @@ impl LogReader {
 }
 
 /// Reads committed batches from `number` on, at least one.
-fn read_from_disk(shared: &Shared, walk: Option<Walk>, number: u64) -> Result<(Walk, VecDeque<Batch>), LogError> {
+fn read_from_disk(shared: &Shared, walk: Option<Walk>, number: u64) -> Result<Read, LogError> {
     let committed = shared.committed_batch();
     let mut walk = walk.filter(|w| w.number == number);
     let mut batches = VecDeque::new();

@@ -68,7 +68,7 @@ pub(super) fn open(config: &LogConfig, disk: &Arc<dyn Disk>) -> Result<Recovered
     let segment = live[live.len() - 1].clone();
     let spare = names.iter().find(|(name, len)| name == SPARE && *len >= SEGMENT_HEAD).map(|(_, len)| *len);
     Ok(Recovered {
-        files: Files { live: live.into(), prepared, spare, trouble: None },
+        files: Files { live: live.into(), prepared, spare, ..Files::default() },
         committed: Committed { batch: end.batch, end: end.position },
         accepted: end.accepted,
         head: Head { segment, at: end.at, last_received: end.last_received },

@@ -43,6 +43,8 @@ pub(super) struct Files {
     pub spare: Option<u64>,
     /// Why the next segment cannot be prepared.
     pub trouble: Option<Arc<str>>,
+    /// Preparations tried so far, successful or not.
+    pub tries: u64,
 }
 
 impl Files {
