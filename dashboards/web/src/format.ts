@@ -27,6 +27,14 @@ export function withUnit(value: number | null | undefined, code: string): string
   return sign === '%' || sign === '°' ? `${text}${sign}` : `${text} ${sign}`
 }
 
+/** Speed, battery and the like: whole numbers from ten on, one decimal below. */
+export function roughText(value: number | null | undefined, code: string): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return '—'
+  const text = Math.abs(value) >= 10 ? value.toFixed(0) : value.toFixed(1)
+  const sign = unitSign(code)
+  return sign === '%' || sign === '' ? `${text}${sign}` : `${text} ${sign}`
+}
+
 export function countText(n: number): string {
   return n.toLocaleString('en-US').replace(/,/g, ' ')
 }

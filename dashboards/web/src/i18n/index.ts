@@ -7,7 +7,8 @@ export type Locale = 'zh-CN' | 'en'
 const KEPT = 'greenhub.locale'
 
 function kept(): Locale {
-  return localStorage.getItem(KEPT) === 'en' ? 'en' : 'zh-CN'
+  // Tests, and browsers that forbid storage, get the first language.
+  return typeof localStorage !== 'undefined' && localStorage.getItem(KEPT) === 'en' ? 'en' : 'zh-CN'
 }
 
 export const i18n = createI18n<[Words], Locale, false>({

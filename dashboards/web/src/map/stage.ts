@@ -209,8 +209,10 @@ export class Stage {
     this.map.setPadding(padding)
   }
 
-  flyTo(lon: number, lat: number, zoom = Math.max(this.map.getZoom(), 15)): void {
-    this.map.easeTo({ center: [lon, lat], zoom, padding: this.options.padding, duration: this.calm.matches ? 0 : 450 })
+  /** Goes there; a card of that width lies over the right of the map and is looked past. */
+  flyTo(lon: number, lat: number, zoom = Math.max(this.map.getZoom(), 15), cardWidth = 0): void {
+    const duration = this.calm.matches ? 0 : 450
+    this.map.easeTo({ center: [lon, lat], zoom, offset: [-cardWidth / 2, 0], duration })
   }
 
   fitDistrict(): void {
