@@ -88,6 +88,7 @@ impl Accounts {
             Reserved::Locked { until } => return Err(LoginFailure::Locked { until: *until }),
             Reserved::NoSuchUser => {
                 self.unknown.attempt(username, at).map_err(|until| LoginFailure::Locked { until })?;
+                self.pad().await?;
                 None
             }
             Reserved::Attempt { password, .. } => Some(password.clone()),
@@ -150,6 +151,15 @@ impl Accounts {
             Some(user) => Reserved::Locked { until: user.locked_until },
             None => Reserved::NoSuchUser,
         })
+    }
+
+    /// Costs an unknown name the same commit that counting an attempt costs a known one.
+    async fn pad(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE login_padding SET attempts = attempts + 1 WHERE id = 1")
+            .execute(self.db.writer())
+            .await
+            .map_err(StoreError::when("count a login attempt"))?;
+        Ok(())
     }
 
     async fn admit(

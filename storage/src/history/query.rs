@@ -125,7 +125,7 @@ async fn read<R: Row>(
     let on_disk = inner.store.count(series, from, to).await?;
     let limit = inner.config.rows_per_answer_max as u64;
     let groups = on_disk.div_ceil(CHUNKS_AT_ONCE as u64 * chunk::ROWS_PER_CHUNK as u64).max(1);
-    let per_group = (max_points.max(1000) * 4).div_ceil(groups as usize).max(16);
+    let per_group = max_points.max(1000).saturating_mul(4).div_ceil(groups as usize).max(16);
     if let Some(tail) = inner.store.tail_between(series, from, to).await? {
         unpack(series, &tail, &within, &mut rows)?;
     }

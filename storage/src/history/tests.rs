@@ -64,6 +64,8 @@ async fn what_was_pushed_comes_back_before_and_after_a_flush_and_a_restart() {
     assert_eq!((after.points.len(), after.points[700].time), (701, 700_000));
     let between = history.track(&unit, 10_000, 12_000, 100).await.expect("read");
     assert_eq!(between.points.iter().map(|p| p.time).collect::<Vec<_>>(), [10_000, 11_000, 12_000]);
+    let unlimited = history.track(&unit, i64::MIN, i64::MAX, usize::MAX).await.expect("extreme arguments");
+    assert_eq!(unlimited.points.len(), 701);
     assert_eq!(history.track(&device("P-2"), ALL.0, ALL.1, 10).await.expect("read"), Track::default());
 }
 

@@ -3,7 +3,8 @@
 //! **Values**: equal buckets of time, of each the smallest and the largest, so a spike of one second stays on a chart of
 //! a month. **Tracks**: Visvalingam–Whyatt with time as third axis: again and again the point goes whose triangle with
 //! its neighbours is smallest, until few enough remain. Because time counts (a second like a metre), a stop keeps its
-//! begin and its end although nothing moves in between. O(n log n).
+//! begin and its end although nothing moves in between. O(n log n). A track with many times more points than wanted is
+//! first combed: of each short window its first point and the one farthest from the window's chord go on, O(n).
 
 use super::query::{Fix, SeriesRow};
 use std::cmp::Reverse;
@@ -54,6 +55,34 @@ pub fn thin_track(fixes: &[Fix], max: usize) -> Vec<usize> {
         return (0..count).collect();
     }
     let places = places(fixes);
+    let combed = comb(&places, max.max(2));
+    let places: Vec<[f64; 3]> = combed.iter().map(|n| places[*n]).collect();
+    visvalingam(&places, max).into_iter().map(|n| combed[n]).collect()
+}
+
+/// Indices that go on to the exact method: all, or two of each of `2 * max` windows and the end.
+fn comb(places: &[[f64; 3]], max: usize) -> Vec<usize> {
+    let count = places.len();
+    let width = count / (2 * max);
+    if width < 4 {
+        return (0..count).collect();
+    }
+    let mut kept = Vec::with_capacity(4 * max + 4);
+    let mut start = 0;
+    while start < count - 1 {
+        let end = (start + width).min(count - 1);
+        kept.push(start);
+        let height = |n: &usize| triangle(places[start], places[*n], places[end]);
+        kept.extend((start + 1..end).max_by(|a, b| height(a).total_cmp(&height(b))));
+        start = end;
+    }
+    kept.push(count - 1);
+    kept
+}
+
+/// Indices of at most `max` places (both ends at least), the flattest triangles gone.
+fn visvalingam(places: &[[f64; 3]], max: usize) -> Vec<usize> {
+    let count = places.len();
     let mut before: Vec<u32> = (0..count as u32).map(|n| n.saturating_sub(1)).collect();
     let mut after: Vec<u32> = (1..=count as u32).collect();
     let mut area = vec![f64::INFINITY; count];
@@ -147,6 +176,29 @@ mod unit {
         assert_eq!(kept.len(), 5);
         for corner in [0, 300, 600, 899] {
             assert!(kept.iter().any(|n| n.abs_diff(corner) <= 1), "corner {corner} is lost: {kept:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_track_is_combed_but_keeps_its_turns() {
+        // A square walked round and round for a day, one turn every ten minutes.
+        let step = 1.4 / METRES_PER_DEGREE;
+        let (mut east, mut north) = (0i64, 0i64);
+        let mut fixes = vec![];
+        for n in 0..86_400i64 {
+            fixes.push(fix(n * 1000, 121.0 + east as f64 * step / 0.857, 31.0 + north as f64 * step));
+            match n / 600 % 4 {
+                0 => east += 1,
+                1 => north += 1,
+                2 => east -= 1,
+                _ => north -= 1,
+            }
+        }
+        let kept = thin_track(&fixes, 500);
+        assert!(kept.len() <= 500 && kept.is_sorted_by(|a, b| a < b));
+        for turn in (600..86_400).step_by(600) {
+            let place = kept.partition_point(|n| *n < turn - 1);
+            assert!(kept[place] <= turn + 1, "the turn at {turn} is lost: {}", kept[place]);
         }
     }
 

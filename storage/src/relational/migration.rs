@@ -40,6 +40,7 @@ pub const STORAGE_MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("migrations/0003_audit_only_grows.sqlite.sql"),
         postgres: include_str!("migrations/0003_audit_only_grows.postgres.sql"),
     },
+    Migration::common(4, include_str!("migrations/0004_login_padding.sql")),
 ];
 
 /// Applies what is missing, in order.
