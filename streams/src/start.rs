@@ -20,9 +20,6 @@ use tracing::{info, warn};
 const DEAF_SINKS: Duration = Duration::from_secs(2);
 /// How often a full channel to the sinks is tried while the flags are looked at.
 const SEND_SLICE: Duration = Duration::from_millis(50);
-/// How often a tick may be appended.
-const TICK_EVERY: Duration = Duration::from_secs(1);
-
 /// How the dataflow runs.
 #[derive(Debug, Clone)]
 pub struct StreamsConfig {
@@ -30,11 +27,13 @@ pub struct StreamsConfig {
     pub workers: usize,
     /// Time between two snapshots; a snapshot is taken at the next batch boundary.
     pub snapshot_every: Duration,
+    /// While a timer waits and nobody sends, a tick is appended this often; [`Duration::MAX`] for never.
+    pub tick_every: Duration,
 }
 
 impl Default for StreamsConfig {
     fn default() -> Self {
-        Self { workers: 1, snapshot_every: Duration::from_secs(10) }
+        Self { workers: 1, snapshot_every: Duration::from_secs(10), tick_every: Duration::from_secs(1) }
     }
 }
 
@@ -80,6 +79,7 @@ impl Streams {
             log: log.clone(),
             snapshot_every: config.snapshot_every,
             last_snapshot: Instant::now(),
+            tick_every: config.tick_every,
             last_tick: None,
             last_batch: None,
         };
@@ -159,6 +159,7 @@ struct LiveSink {
     log: Log,
     snapshot_every: Duration,
     last_snapshot: Instant,
+    tick_every: Duration,
     last_tick: Option<Instant>,
     last_batch: Option<Instant>,
 }
@@ -214,8 +215,8 @@ impl Sink for LiveSink {
     /// Time is known only from batches: while any timer waits and nobody sends, a tick brings it once a second. The first
     /// one after a start comes at once, because nobody knows how long we were away.
     fn idle(&mut self, deadline: Option<ReceivedTime>) {
-        let quiet = [self.last_tick, self.last_batch].into_iter().flatten().all(|at| at.elapsed() >= TICK_EVERY);
-        if deadline.is_none() || !quiet {
+        let quiet = [self.last_tick, self.last_batch].into_iter().flatten().all(|at| at.elapsed() >= self.tick_every);
+        if deadline.is_none() || !quiet || self.tick_every == Duration::MAX {
             return;
         }
         self.last_tick = Some(Instant::now());

@@ -1,5 +1,4 @@
 //! A district in a test: a real log in a directory of its own, a clock that the test moves, and the dataflow over it.
-#![allow(dead_code, reason = "each test file uses its part of the kit")]
 
 use crossbeam_channel::{Receiver, bounded};
 use greenhub_gateway::protocols::json::JsonDecoder;
@@ -26,6 +25,15 @@ pub fn decoder() -> Arc<dyn Decode> {
 /// A wall clock that the test moves.
 pub struct TestClock(AtomicI64);
 
+impl TestClock {
+    pub fn at(ms: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(ms)))
+    }
+    pub fn set(&self, ms: i64) {
+        self.0.store(ms, Ordering::SeqCst);
+    }
+}
+
 impl Clock for TestClock {
     fn now(&self) -> ReceivedTime {
         ReceivedTime::from_millis(self.0.load(Ordering::SeqCst))
@@ -47,14 +55,14 @@ impl Default for District {
 impl District {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory of our own");
-        let clock = Arc::new(TestClock(AtomicI64::new(START_MS)));
+        let clock = TestClock::at(START_MS);
         let log = open_log(dir.path(), clock.clone());
         Self { log, clock, dir }
     }
 
     /// Moves the clock to so many milliseconds after the start.
     pub fn at(&self, ms: i64) -> &Self {
-        self.clock.0.store(START_MS + ms, Ordering::SeqCst);
+        self.clock.set(START_MS + ms);
         self
     }
 
@@ -109,7 +117,7 @@ impl District {
         let sinks_at = Arc::new(AtomicU64::new(0));
         let asked = sinks_at.clone();
         let handle = Streams::start(
-            StreamsConfig { workers, snapshot_every },
+            StreamsConfig { workers, snapshot_every, ..StreamsConfig::default() },
             self.log.clone(),
             decoder(),
             snapshots,
@@ -121,7 +129,7 @@ impl District {
     }
 }
 
-fn open_log(dir: &Path, clock: Arc<TestClock>) -> Log {
+pub fn open_log(dir: &Path, clock: Arc<TestClock>) -> Log {
     let config =
         LogConfig { segment_bytes: 4 * 1024 * 1024, buffer_bytes: 1024 * 1024, ..LogConfig::at(dir.join("log")) };
     Log::open(config, Arc::new(RealDisk), clock).expect("a log")

@@ -1,9 +1,7 @@
 //! Behaviour told as timelines, through the real host over a real log.
 
-mod kit;
-
+use crate::kit::{District, START_MS, brief, briefs, message};
 use greenhub_model::{Channel, Output, Record, RecordKind};
-use kit::{District, START_MS, brief, briefs, message};
 use serde_json::json;
 
 const POSITION: &str = "greenhub/v1/patrol/P-001/position";

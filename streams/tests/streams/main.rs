@@ -1,0 +1,6 @@
+//! The dataflow from outside: the real host, the real decoder, a real log.
+
+mod equality;
+mod kit;
+mod ledger;
+mod scenarios;
