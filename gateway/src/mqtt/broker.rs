@@ -76,7 +76,7 @@ pub enum PublishError {
     Commit(#[from] CommitError),
 }
 
-/// The broker's figures. Counters since start, gauges at most a second old.
+/// The broker's figures: counters since start, gauges after the newest batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BrokerStats {
     /// Open connections, those that have not said CONNECT yet included.
@@ -343,7 +343,7 @@ impl Doors {
         let [sessions, sessions_connected, subscriptions, retained, retained_refused, queued_bytes] = figures.gauges;
         let c = &self.shared.counters;
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let tally = figures.routed.tally;
+        let tally = self.shared.pool.tally();
         BrokerStats {
             connections: c.connections.load(Ordering::Relaxed) as u64,
             sessions,

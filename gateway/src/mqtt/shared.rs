@@ -3,6 +3,7 @@
 use super::config::Limits;
 use super::router::core::{Attached, Routed};
 use super::session::change::Change;
+use super::session::outbound::Pool;
 use super::wire::Reason;
 use crate::auth::Authenticate;
 use futures_util::task::AtomicWaker;
@@ -122,6 +123,7 @@ pub(super) struct Shared {
     pub auth: Arc<dyn Authenticate>,
     pub commands: mpsc::UnboundedSender<Command>,
     pub counters: Counters,
+    pub pool: Arc<Pool>,
     pub figures: Mutex<Figures>,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
@@ -139,6 +141,7 @@ impl Shared {
     ) -> Arc<Self> {
         let first_epoch = u64::try_from(now()).unwrap_or(1);
         Arc::new(Self {
+            pool: Pool::new(limits.queue_bytes_total),
             limits,
             log,
             auth,

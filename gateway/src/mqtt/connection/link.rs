@@ -323,6 +323,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         self.more = self.out.len() > before;
         let assigned = outbound.unconfirmed();
         self.settled.append(&mut outbound.given_up());
+        outbound.count();
         drop(outbound);
         let epoch = self.inbound.setup().epoch;
         if !assigned.is_empty() {

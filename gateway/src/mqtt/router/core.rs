@@ -13,7 +13,7 @@ use super::retained::{Kept, Retained};
 use crate::mqtt::config::Limits;
 use crate::mqtt::session::change::Change;
 use crate::mqtt::session::message::Properties;
-use crate::mqtt::session::outbound::{Bounds, Offer, Outbound, Pool, Tally};
+use crate::mqtt::session::outbound::{Bounds, Offer, Outbound, Pool};
 use crate::mqtt::trie::{SessionNumber, Trie};
 use crate::mqtt::wire::Reason;
 use crate::mqtt::wire::packet::{Options, Will};
@@ -69,8 +69,6 @@ pub enum Effect {
 /// Counts since start; gauges are read when asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Routed {
-    /// What happened to messages for clients.
-    pub tally: Tally,
     /// Messages offered to sessions.
     pub offered: u64,
     /// Messages of share groups without a member that could take them.
@@ -96,6 +94,8 @@ pub struct Core {
     entries: Vec<Option<Entry>>,
     free: Vec<SessionNumber>,
     clients: BTreeMap<Arc<str>, SessionNumber>,
+    /// Sessions that a connection has.
+    connected: usize,
     live: bool,
     hits: Vec<Hit>,
     identifiers: Vec<u32>,
@@ -111,9 +111,10 @@ fn is_echo(hit: &Hit, entry: &Entry, properties: &Properties<'_>) -> bool {
 
 impl Core {
     /// An empty broker that replays.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, pool: Arc<Pool>) -> Self {
         Self {
-            pool: Pool::new(limits.queue_bytes_total),
+            pool,
+            connected: 0,
             trie: Trie::default(),
             retained: Retained::new(limits.retained_max, limits.retained_bytes_max),
             entries: vec![],
@@ -280,7 +281,7 @@ impl Core {
         for number in self.touched.drain(..) {
             let Some(entry) = self.entries[number as usize].as_mut() else { continue };
             entry.touched = false;
-            self.routed.tally.add(entry.session.outbound().take_tally());
+            entry.session.outbound().count();
             entry.session.ring();
         }
     }
@@ -309,8 +310,7 @@ impl Core {
 
     /// Sessions held, sessions connected, subscriptions, retained messages, retained messages refused, bytes queued.
     pub fn gauges(&self) -> [u64; 6] {
-        let connected = self.entries.iter().flatten().filter(|entry| entry.epoch.is_some()).count();
-        let figures = [self.clients.len(), connected, self.trie.len(), self.retained.len()].map(|n| n as u64);
+        let figures = [self.clients.len(), self.connected, self.trie.len(), self.retained.len()].map(|n| n as u64);
         let [sessions, connected, subscriptions, retained] = figures;
         [sessions, connected, subscriptions, retained, self.retained.refused(), self.pool.held() as u64]
     }

@@ -51,7 +51,7 @@ pub(crate) fn restore(
     let log = shared.log.clone();
     let hold = log.hold(HOLD);
     let limits = shared.limits.clone();
-    let (mut core, mut from) = (Core::new(limits.clone()), log.oldest_batch());
+    let (mut core, mut from) = (Core::new(limits.clone(), shared.pool.clone()), log.oldest_batch());
     match snapshots.newest() {
         Ok(Some(snapshot)) if snapshot.batch > log.committed().batch => {
             warn!(
@@ -60,7 +60,7 @@ pub(crate) fn restore(
                 "broker snapshot is ahead of the log: ignored"
             );
         }
-        Ok(Some(snapshot)) => match Core::restore(limits.clone(), &snapshot.parts) {
+        Ok(Some(snapshot)) => match Core::restore(limits.clone(), shared.pool.clone(), &snapshot.parts) {
             Ok(restored) => (core, from) = (restored, snapshot.batch + 1),
             Err(error) => error!(%error, "broker snapshot cannot be used; reading the whole log"),
         },
@@ -136,9 +136,8 @@ impl Router {
             error!(%error, batch = batch.number, "log batch with a damaged record; its rest is not routed");
         }
         self.batch = batch.number;
+        self.publish_figures();
         self.effects();
-        let mut figures = self.shared.figures.lock();
-        (figures.routed, figures.batch) = (self.core.routed(), self.batch);
     }
 
     fn command(&mut self, command: Command) {
@@ -148,6 +147,7 @@ impl Router {
                 self.core.change(&command.client, &command.principal, false, change, now());
                 self.core.ring();
                 gate.leave();
+                self.publish_figures();
                 self.effects();
             }
             Asked::NotAppended => self.core.not_appended(&command.client),
@@ -177,7 +177,7 @@ impl Router {
 
     fn announce(&mut self) {
         let [sessions, connected, subscriptions, retained, _, queued] = self.core.gauges();
-        let (routed, counters) = (self.core.routed(), &self.shared.counters);
+        let (tally, counters) = (self.shared.pool.tally(), &self.shared.counters);
         let received = counters.publishes.load(std::sync::atomic::Ordering::Relaxed);
         let rows = [
             ("clients/connected", connected),
@@ -185,8 +185,8 @@ impl Router {
             ("subscriptions/count", subscriptions),
             ("retained messages/count", retained),
             ("messages/received", received),
-            ("messages/sent", routed.tally.sent),
-            ("messages/dropped", routed.tally.dropped_slow + routed.tally.dropped_queue),
+            ("messages/sent", tally.sent),
+            ("messages/dropped", tally.dropped_slow + tally.dropped_queue),
             ("store/messages/bytes", queued),
         ];
         for (name, value) in rows {

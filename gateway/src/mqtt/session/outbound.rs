@@ -19,24 +19,41 @@ use crate::mqtt::wire::{Reason, Version, answer};
 use greenhub_model::Record;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Bytes of messages held for all clients together.
+/// What all clients share: the bytes of messages held for them, and the counts of what became of messages.
 #[derive(Debug, Default)]
 pub struct Pool {
     held: AtomicUsize,
     max: usize,
+    counts: [AtomicU64; 5],
 }
 
 impl Pool {
     /// An empty pool that takes up to `max` bytes.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { held: AtomicUsize::new(0), max })
+        Arc::new(Self { max, ..Self::default() })
     }
 
     /// Bytes held now.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// What became of messages since start.
+    pub fn tally(&self) -> Tally {
+        let [sent, dropped_slow, dropped_queue, expired, too_large] =
+            self.counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+        Tally { sent, dropped_slow, dropped_queue, expired, too_large }
+    }
+
+    fn add(&self, tally: Tally) {
+        let Tally { sent, dropped_slow, dropped_queue, expired, too_large } = tally;
+        for (count, n) in self.counts.iter().zip([sent, dropped_slow, dropped_queue, expired, too_large]) {
+            if n > 0 {
+                count.fetch_add(n, Ordering::Relaxed);
+            }
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -70,7 +87,7 @@ pub struct Link {
     pub window: u16,
 }
 
-/// Counts of what happened to messages of one client, since the session was made or taken.
+/// Counts of what happened to messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// PUBLISH packets encoded, redeliveries included.
@@ -83,17 +100,6 @@ pub struct Tally {
     pub expired: u64,
     /// Messages larger than the client's maximum packet size.
     pub too_large: u64,
-}
-
-impl Tally {
-    /// Adds another tally to this one.
-    pub fn add(&mut self, other: Tally) {
-        self.sent += other.sent;
-        self.dropped_slow += other.dropped_slow;
-        self.dropped_queue += other.dropped_queue;
-        self.expired += other.expired;
-        self.too_large += other.too_large;
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -474,14 +480,15 @@ impl Outbound {
         self.queue.len() >= self.bounds.queue_messages_max || self.ready.len() >= self.bounds.ready_bytes_max
     }
 
-    /// Counts since the last call.
-    pub fn take_tally(&mut self) -> Tally {
-        std::mem::take(&mut self.tally)
+    /// Adds what was counted since the last call to the pool's counts.
+    pub fn count(&mut self) {
+        self.bounds.pool.add(std::mem::take(&mut self.tally));
     }
 }
 
 impl Drop for Outbound {
     fn drop(&mut self) {
+        self.count();
         self.bounds.pool.held.fetch_sub(self.held_bytes, Ordering::Relaxed);
     }
 }

@@ -3,7 +3,7 @@
 //! `records` is one encoded log record after another; the JSON parts name each by its offset. A record that waits for
 //! many clients is written once. Sessions that end with their connection are left out: a restart ends them.
 
-use super::{Core, Entry, Kept, Limits, Outbound, Session};
+use super::{Core, Entry, Kept, Limits, Outbound, Pool, Session};
 use crate::mqtt::session::message::Delivery;
 use crate::mqtt::session::outbound::restore;
 use crate::mqtt::topic::Subscribed;
@@ -125,13 +125,13 @@ impl Core {
     }
 
     /// A core from snapshot parts, ready to replay what came after.
-    pub fn restore(limits: Limits, parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, ImageError> {
+    pub fn restore(limits: Limits, pool: Arc<Pool>, parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, ImageError> {
         let part = |name: &'static str| parts.get(name).ok_or(ImageError::Missing(name));
         let sessions: Vec<SessionImage> = serde_json::from_slice(part(SESSIONS)?)?;
         let retained: Vec<RetainedImage> = serde_json::from_slice(part(RETAINED)?)?;
         let records = part(RECORDS)?;
         let mut known = HashMap::new();
-        let mut core = Core::new(limits);
+        let mut core = Core::new(limits, pool);
         for image in retained {
             let record = record_at(records, image.record, &mut known)?;
             let bytes = record.clone();
@@ -163,6 +163,7 @@ impl Core {
             outbound.restore(restore::Kept { delivery, flight: message.flight });
         }
         let filters = image.filters.clone();
+        self.connected += usize::from(image.epoch.is_some());
         let number = self.place(Entry {
             client: image.client.into(),
             principal: image.principal.into(),

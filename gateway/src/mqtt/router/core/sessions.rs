@@ -79,6 +79,7 @@ impl Core {
             None => self.begin(client, principal, logged, epoch),
         };
         let Some(entry) = self.entries[number as usize].as_mut() else { return };
+        self.connected += usize::from(entry.epoch.is_none());
         entry.epoch = Some(epoch);
         entry.logged = logged;
         entry.expiry = expiry;
@@ -157,7 +158,7 @@ impl Core {
         self.clients.remove(&entry.client);
         self.free.push(number);
         self.touched.retain(|touched| *touched != number);
-        self.routed.tally.add(entry.session.outbound().take_tally());
+        self.connected -= usize::from(entry.epoch.is_some());
         if let (Some((epoch, will)), true) = (entry.will, self.live && entry.will_due.is_some() && !entry.will_leaving)
         {
             let (client, principal, logged) = (entry.client, entry.principal, entry.logged);
@@ -245,7 +246,7 @@ impl Core {
     /// The connection is over. `grace`: shortest will delay.
     fn closed(&mut self, number: SessionNumber, will: bool, expiry: Option<u32>, grace: Duration, now: i64) {
         let Some(entry) = self.entries[number as usize].as_mut() else { return };
-        entry.epoch = None;
+        self.connected -= usize::from(entry.epoch.take().is_some());
         entry.expiry = expiry.unwrap_or(entry.expiry);
         entry.session.outbound().detach();
         if !will {

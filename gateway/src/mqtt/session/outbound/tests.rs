@@ -99,7 +99,7 @@ fn what_is_in_flight_is_sent_again_in_order_and_within_the_new_window() {
 fn a_full_queue_drops_its_oldest_and_counts() {
     let mut out = Outbound::new(bounds(), true);
     (1..=7).for_each(|position| offer(&mut out, position, 1));
-    assert_eq!(out.take_tally().dropped_queue, 2);
+    assert_eq!(std::mem::take(&mut out.tally).dropped_queue, 2);
     out.attach(link(10), 0);
     assert_eq!(sent(&mut out), ["P3 1", "P4 2", "P5 3", "P6 4"]);
 
@@ -122,7 +122,7 @@ fn qos_0_is_dropped_when_nobody_reads_and_not_kept_while_away() {
     assert_eq!(sent(&mut out), Vec::<String>::new());
     (2..=9).for_each(|position| offer(&mut out, position, 0));
     assert_eq!(sent(&mut out).len(), 4);
-    assert_eq!(out.take_tally(), Tally { sent: 4, dropped_slow: 4, ..Tally::default() });
+    assert_eq!(std::mem::take(&mut out.tally), Tally { sent: 4, dropped_slow: 4, ..Tally::default() });
 }
 
 #[test]
@@ -169,10 +169,10 @@ fn expired_and_oversized_messages_are_given_up_and_counted() {
     offer_with(&mut out, 2, 1, Some(50), 0);
     out.attach(link(10), 6_000_000);
     assert_eq!(sent(&mut out), ["P2 1"], "a slot that was not used is the next to be used again");
-    assert_eq!((out.take_tally().expired, out.given_up()), (1, vec![1]));
+    assert_eq!((std::mem::take(&mut out.tally).expired, out.given_up()), (1, vec![1]));
     out.attach(Link { packet_bytes_max: 8, ..link(10) }, 0);
     assert_eq!(sent(&mut out), Vec::<String>::new());
-    assert_eq!((out.take_tally().too_large, out.given_up()), (1, vec![2]));
+    assert_eq!((std::mem::take(&mut out.tally).too_large, out.given_up()), (1, vec![2]));
 }
 
 #[test]
