@@ -75,14 +75,14 @@ impl Broker {
                 (Some((user.to_owned(), password.to_owned())), address)
             }
         };
-        // An IPv6 host stands in brackets, so its colons are not the port's.
+        // An IPv6 host stands in brackets, so its colons are not the port's; the resolver wants them too.
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
                 (host, port.parse().map_err(|_| format!("port {port:?} of the broker is not a number below 65536"))?)
             }
             _ => (address, 1883),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host.to_owned();
         if host.is_empty() {
             Err("the broker's address names no host".to_owned())
         } else {
@@ -105,7 +105,8 @@ mod tests {
         check("mqtt://127.0.0.1:1883", "127.0.0.1", 1883, None);
         check("mqtt://hub.example", "hub.example", 1883, None);
         check("mqtt://sim:p@ss:w@hub:2883/", "hub", 2883, Some("sim"));
-        check("tcp://[::1]:1884", "::1", 1884, None);
+        check("tcp://[::1]:1884", "[::1]", 1884, None);
+        check("mqtt://[::1]", "[::1]", 1883, None);
         check("localhost:9", "localhost", 9, None);
         for bad in ["mqtts://hub:8883", "mqtt://", "mqtt://hub:65536", "mqtt://hub:x"] {
             assert!(Broker::parse(bad).is_err(), "{bad}");

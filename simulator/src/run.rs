@@ -10,7 +10,7 @@
 use crate::message::Publish;
 use crate::options::{Broker, SimulateOptions};
 use crate::world::{Link, World};
-use rumqttc::{AsyncClient, Event, EventLoop, Incoming, LastWill, MqttOptions, Outgoing, QoS};
+use rumqttc::{AsyncClient, Event, EventLoop, Incoming, LastWill, MqttOptions, NetworkOptions, Outgoing, QoS};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 const WINDOW: usize = 50;
@@ -30,7 +30,7 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 const STEP_MIN: Duration = Duration::from_millis(20);
 const STEP_MAX: Duration = Duration::from_millis(250);
 const REPORT_EVERY: Duration = Duration::from_secs(60);
-const GOODBYE: Duration = Duration::from_secs(3);
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Why a simulation did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub struct SimulateReport {
     pub failures: u64,
     /// Commands and orders that came down.
     pub downlinks: u64,
+    /// Connections that had not said goodbye when time was up.
+    pub unfinished: u64,
 }
 
 #[derive(Default)]
@@ -77,6 +79,7 @@ impl Counters {
             dropped: self.dropped.load(Relaxed),
             failures: self.failures.load(Relaxed),
             downlinks: self.downlinks.load(Relaxed),
+            unfinished: 0,
         }
     }
 }
@@ -98,7 +101,8 @@ pub async fn run(
         let (door, inbox) = mpsc::channel(HANDOVER_MAX);
         // Connections come one after another, not all at once.
         let delay = Duration::from_millis(5 * number as u64);
-        let connection = Connection::new(link.clone(), &broker, counters.clone());
+        let mut connection = Connection::new(link.clone(), &broker, counters.clone());
+        connection.spokesman = number == 0;
         tasks.push(tokio::spawn(connection.serve(inbox, delay)));
         doors.push(door);
     }
@@ -131,17 +135,19 @@ pub async fn run(
         }
     }
     drop(doors);
-    let all = async {
-        for task in tasks {
-            if let Err(error) = task.await {
-                warn!(%error, "a simulated connection ended badly");
+    let mut unfinished = 0;
+    let until = Instant::now() + GOODBYE;
+    for mut task in tasks {
+        match timeout_at(until, &mut task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "a simulated connection ended badly"),
+            Err(_) => {
+                task.abort();
+                unfinished += 1;
             }
         }
-    };
-    if timeout(GOODBYE, all).await.is_err() {
-        debug!("some connections did not say goodbye in time");
     }
-    let report = counters.report(produced);
+    let report = SimulateReport { unfinished, ..counters.report(produced) };
     info!(?report, "simulated district ends");
     Ok(report)
 }
@@ -167,6 +173,8 @@ struct Connection {
     connected: bool,
     closing: bool,
     failed_in_a_row: u32,
+    /// Speaks in the log for all connections.
+    spokesman: bool,
     counters: Arc<Counters>,
 }
 
@@ -182,7 +190,10 @@ impl Connection {
         if let Some((topic, payload)) = &link.will {
             options.set_last_will(LastWill::new(topic, payload.clone(), QoS::AtLeastOnce, false));
         }
-        let (client, events) = AsyncClient::new(options, WINDOW + 8);
+        let (client, mut events) = AsyncClient::new(options, WINDOW + 8);
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        events.set_network_options(network);
         let queue_max = if link.will.is_some() { UNIT_QUEUE_MAX } else { GATEWAY_QUEUE_MAX };
         Self {
             link,
@@ -194,6 +205,7 @@ impl Connection {
             connected: false,
             closing: false,
             failed_in_a_row: 0,
+            spokesman: false,
             counters,
         }
     }
@@ -218,7 +230,9 @@ impl Connection {
                                 None => {
                                     *closing = true;
                                     say_goodbye(link, waiting);
-                                    if !*connected {
+                                    // Nothing left to say and nobody to say it to: no event would wake us.
+                                    let silent = waiting.is_empty() && flying.is_empty();
+                                    if !*connected || (silent && client.try_disconnect().is_err()) {
                                         return;
                                     }
                                 }
@@ -301,8 +315,7 @@ impl Connection {
             self.counters.connected.fetch_sub(1, Relaxed);
         }
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
-        // One connection speaks for all: the first of the world.
-        if self.link.client_id.ends_with("-001") && self.failed_in_a_row.is_power_of_two() {
+        if self.spokesman && self.failed_in_a_row.is_power_of_two() {
             warn!(%error, attempts = self.failed_in_a_row, "broker is away, trying again");
         }
         // Our own queue is the only memory: rumqttc forgets what we shall send again.
