@@ -176,7 +176,7 @@ impl Pending {
         for (old, _) in published.iter().skip(KEPT) {
             store.remove(&file_name(*old))?;
         }
-        Ok(published.iter().take(KEPT).last().map_or(batch, |(oldest, _)| *oldest))
+        Ok(published.iter().take(KEPT).next_back().map_or(batch, |(oldest, _)| *oldest))
     }
 }
 

@@ -40,6 +40,7 @@ impl OfflineReader {
     }
 
     /// The next batch, or `None` at the end of the log.
+    #[allow(clippy::should_implement_trait, reason = "named as LogReader::next; an error ends the reading")]
     pub fn next(&mut self) -> Result<Option<Batch>, LogError> {
         loop {
             let mut walk = match self.walk.take() {

@@ -95,6 +95,7 @@ fn recycled_segments_never_show_their_earlier_life() {
 fn a_reader_inside_a_segment_that_goes_reads_it_to_its_end() {
     let disk = FaultDisk::new(1);
     let log = open(&disk);
+    log.hold("reader");
     fill(&log, 0, 100);
     drop(log);
     let log = open_with(LogConfig { retain_bytes: 16 * 1024, ..config() }, &disk).expect("opened");
