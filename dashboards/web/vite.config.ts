@@ -11,7 +11,7 @@ export default defineConfig({
   // MapLibre 6 loads its worker as a module; without this the map stays blank without an error.
   worker: { format: 'es' },
   define: { __VUE_I18N_FULL_INSTALL__: false, __VUE_I18N_LEGACY_API__: false, __INTLIFY_PROD_DEVTOOLS__: false },
-  build: { target: ['chrome100', 'safari16'], sourcemap: false, chunkSizeWarningLimit: 1200 },
+  build: { assetsInlineLimit: 0, target: ['chrome100', 'safari16'], sourcemap: false, chunkSizeWarningLimit: 1200 },
   server: { proxy: { '/api': { target: hub, ws: true }, '/healthz': hub, '/readyz': hub } },
   test: { environment: 'node', include: ['src/**/*.test.ts'] },
 })

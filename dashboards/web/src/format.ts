@@ -27,6 +27,11 @@ export function withUnit(value: number | null | undefined, code: string): string
   return sign === '%' || sign === '°' ? `${text}${sign}` : `${text} ${sign}`
 }
 
+/** A limit as somebody set it: no digits that were not meant. */
+export function limitText(value: number): string {
+  return String(Number(value.toPrecision(4)))
+}
+
 /** Speed, battery and the like: whole numbers from ten on, one decimal below. */
 export function roughText(value: number | null | undefined, code: string): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '—'

@@ -6,7 +6,7 @@ import { picture, versions } from '@/live/hub'
 import { slowly } from '@/live/lists'
 import { useLoad, type Load } from '@/ui/useLoad'
 
-export function useAlarmDetail(id: () => string): { alarm: ComputedRef<Alarm | null>; detail: Load<AlarmDetail> } {
+export function useAlarmDetail(id: () => string): { alarm: ComputedRef<Alarm | null>; detail: Load<AlarmDetail | null> } {
   // An alarm that repeats ten times a second must not ask the server ten times a second.
   const slow = slowly(versions.alarms, 1_000)
   const detail = useLoad(
@@ -14,7 +14,7 @@ export function useAlarmDetail(id: () => string): { alarm: ComputedRef<Alarm | n
       void slow.value
       return `${id()}|${picture.alarms.get(id())?.last_position ?? ''}`
     },
-    (_, signal) => read('/api/v1/alarms/{id}', {}, { id: id() }, { signal }),
+    async (_, signal) => (id() === '' ? null : read('/api/v1/alarms/{id}', {}, { id: id() }, { signal })),
   )
   const alarm = computed(() => {
     void versions.alarms.value
