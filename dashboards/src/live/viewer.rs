@@ -25,6 +25,9 @@ const MESSAGES_BURST: f64 = 30.0;
 /// Client messages a second in the long run.
 const MESSAGES_PER_SECOND: f64 = 5.0;
 
+/// The session and the peer are looked at every so many times of `alive_every`.
+const CHECK_EVERY: u32 = 3;
+
 /// Why a viewer's socket ends.
 enum End {
     /// The client left or the connection broke.
@@ -44,6 +47,7 @@ struct Viewer {
     place: Option<Place>,
     heard: Instant,
     sent: Instant,
+    checked: Instant,
     allowance: f64,
     allowance_at: Instant,
 }
@@ -66,6 +70,7 @@ pub async fn serve_viewer(live: Live, socket: WebSocket, place: OwnedSemaphorePe
         place: None,
         heard: now,
         sent: now,
+        checked: now,
         allowance: MESSAGES_BURST,
         allowance_at: now,
     };
@@ -181,19 +186,23 @@ impl Viewer {
         self.send(frame.bytes.clone()).await
     }
 
+    /// The timer's work: break a silence, and now and then see whether the viewer is still there and still may be.
     async fn stay_alive(&mut self, inner: &Inner, silence_max: Duration) -> Result<(), End> {
         let now = Instant::now();
-        if now.duration_since(self.sent) < silence_max {
-            return Ok(());
+        if now.duration_since(self.sent) >= silence_max {
+            self.sent = now;
+            if let Some(place) = &mut self.place
+                && let Some(seen) = place.joined.group.settled(&place.joined.listener)
+            {
+                place.cursor = place.cursor.max(seen);
+            }
+            self.send_alive().await?;
         }
-        self.sent = now;
-        if let Some(place) = &mut self.place
-            && let Some(seen) = place.joined.group.settled(&place.joined.listener)
-        {
-            place.cursor = place.cursor.max(seen);
+        if now.duration_since(self.checked) >= inner.config.alive_every * CHECK_EVERY {
+            self.checked = now;
+            self.check(inner, now).await?;
         }
-        self.send_alive().await?;
-        self.check(inner, now).await
+        Ok(())
     }
 
     async fn check(&mut self, inner: &Inner, now: Instant) -> Result<(), End> {

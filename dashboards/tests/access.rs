@@ -1,0 +1,87 @@
+//! Who may call what: every route of the table with every role and with nobody, by real requests.
+
+mod kit;
+
+use greenhub_dashboards::routes::table;
+use greenhub_model::Role;
+use kit::Hub;
+
+#[tokio::test]
+async fn every_route_admits_exactly_the_roles_of_the_table() {
+    let hub = Hub::start().await;
+    let mut wrong = vec![];
+    let mut asked = 0;
+    for role in Role::ALL.into_iter().map(Some).chain([None]) {
+        let mut token = match role {
+            Some(role) => hub.token(role).await,
+            None => String::new(),
+        };
+        for route in table() {
+            let path = route.path.replace("{id}", "X-1").replace("{username}", "nobody");
+            let mut request = hub.http.request(route.method.clone(), hub.url(&path));
+            if role.is_some() {
+                request = request.bearer_auth(&token);
+            }
+            // An empty object is a body that no call with members to fill in accepts, so nothing is changed.
+            let status = request.json(&serde_json::json!({})).send().await.expect("an answer").status().as_u16();
+            asked += 1;
+            let right = if !route.admits.admits(role) {
+                status == if role.is_some() { 403 } else { 401 }
+            } else if status == 404 {
+                // Things of that name do not exist, which is an answer for somebody who may ask.
+                path.contains("X-1") || path.contains("nobody")
+            } else {
+                !matches!(status, 401 | 403 | 405 | 500)
+            };
+            if !right {
+                wrong.push(format!("{} {path} as {role:?}: {status}", route.method));
+            }
+            if let Some(role) = role
+                && route.method == "DELETE"
+            {
+                token = hub.token(role).await;
+            }
+        }
+    }
+    assert_eq!(asked, table().len() * 8);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn no_path_of_the_interface_is_outside_the_table() {
+    let hub = Hub::start().await;
+    let (status, document) = hub.get("", "/api/openapi.json").await;
+    assert_eq!(status, 200);
+    assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
+    let mut documented: Vec<String> = vec![];
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        documented.extend(methods.as_object().expect("methods").keys().map(|m| format!("{} {path}", m.to_uppercase())));
+    }
+    let mut table: Vec<String> = table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    documented.sort();
+    table.sort();
+    assert_eq!(documented, table);
+}
+
+#[tokio::test]
+async fn every_reference_of_the_interface_document_leads_somewhere() {
+    let hub = Hub::start().await;
+    let (_, document) = hub.get("", "/api/openapi.json").await;
+    fn references<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(|r| r.as_str()));
+                members.values().for_each(|member| references(member, found));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = vec![];
+    references(&document, &mut found);
+    assert!(found.len() > 30);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("a local reference");
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}

@@ -1,0 +1,221 @@
+//! A web tier on a free port: real database, accounts, history and live state in a directory of its own, and neighbours
+//! (commands, orders, broker door) simple enough to be read in one look.
+
+#![allow(dead_code)]
+
+pub mod samples;
+
+use greenhub_dashboards::ports::{Answer, OrderQuery, PortFailure};
+use greenhub_dashboards::{
+    AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, OrderBook, Parts, Readiness,
+    ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
+};
+use greenhub_model::alarm::{AlarmEventKind, AlarmState};
+use greenhub_model::order::Order;
+use greenhub_model::time::Monotonic;
+use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, OrderId, Output, ReceivedTime, Role};
+use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
+use greenhub_storage::history::{History, HistoryConfig, HistoryWriter};
+use greenhub_storage::log::{Clock, SystemClock};
+use greenhub_storage::relational::{AlarmStore, BatchSink, Database, Page, PageRequest, QuarantineStore};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+/// Password of all users of the kit.
+pub const PASSWORD: &str = "Lamp-post 47 hums";
+
+/// A running web tier.
+pub struct Hub {
+    pub live: Live,
+    pub accounts: Accounts,
+    pub sink: Arc<BatchSink>,
+    pub history: HistoryWriter,
+    pub address: SocketAddr,
+    pub http: reqwest::Client,
+    pub ready: Arc<AtomicBool>,
+    batches: Arc<AtomicU64>,
+    stop: CancellationToken,
+    _directory: tempfile::TempDir,
+}
+
+/// Commands on alarms, answered by a change of the alarm in the live state.
+struct Desk {
+    live: Live,
+    batches: Arc<AtomicU64>,
+}
+
+impl CommandPort for Desk {
+    fn submit(&self, request: CommandRequest) -> Answer<'_, Result<(), CommandFailure>> {
+        Box::pin(async move {
+            let id = request.command.alarm().clone();
+            let Some(mut alarm) = self.live.alarm(&id) else {
+                return Err(CommandRefusal::NoSuchAlarm { alarm: id }.into());
+            };
+            if let Command::Comment { text, .. } = &request.command
+                && text.is_empty()
+            {
+                return Err(CommandRefusal::Invalid { why: "a comment needs a text".into() }.into());
+            }
+            if alarm.acknowledged {
+                let (state, why) = ("acknowledged".to_owned(), "it is acknowledged already".to_owned());
+                return Err(CommandRefusal::NotNow { alarm: id, state, why }.into());
+            }
+            alarm.acknowledged = true;
+            alarm.acknowledged_by = Some(request.by);
+            alarm.state = AlarmState::Acknowledged;
+            let number = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
+            let change = samples::alarm_change(alarm, AlarmEventKind::Acknowledged, 5);
+            self.live.apply(&samples::batch(number, vec![change]));
+            Ok(())
+        })
+    }
+}
+
+/// An order book that holds what the live state holds.
+struct Book(Live);
+
+impl OrderBook for Book {
+    fn list<'a>(
+        &'a self,
+        _query: &'a OrderQuery,
+        _page: &'a PageRequest,
+    ) -> Answer<'a, Result<Page<Order>, PortFailure>> {
+        Box::pin(async { Ok(Page { items: vec![], next: None }) })
+    }
+    fn get<'a>(&'a self, id: &'a OrderId) -> Answer<'a, Result<Option<Order>, PortFailure>> {
+        Box::pin(async { Ok(self.0.order(id)) })
+    }
+}
+
+/// A broker that says back what it hears.
+struct Echo;
+
+impl MqttDoor for Echo {
+    fn serve(&self, mut stream: Box<dyn AsyncReadWrite>, _peer: SocketAddr) {
+        tokio::spawn(async move {
+            let mut buffer = [0u8; 1000];
+            while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+                if stream.write_all(&buffer[..n]).await.is_err() || stream.flush().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+struct Ready(Arc<AtomicBool>);
+
+impl Readiness for Ready {
+    fn checks(&self) -> Vec<ReadyCheck> {
+        let ready = self.0.load(Ordering::Relaxed);
+        let detail = if ready { String::new() } else { "the disk is full".into() };
+        vec![ReadyCheck { name: "log".into(), ready, detail }]
+    }
+}
+
+impl Hub {
+    /// Starts with the usual bounds.
+    pub async fn start() -> Self {
+        Self::start_with(LiveConfig::new(), WebOptions { login_burst: 1_000, ..WebOptions::default() }).await
+    }
+
+    /// Starts with these bounds.
+    pub async fn start_with(config: LiveConfig, options: WebOptions) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let db = Database::open_file(&directory.path().join("hub.db")).await.expect("a database");
+        let accounts = Accounts::new(db.clone(), PasswordPolicy::of(PolicyProfile::Asvs5), LoginConfig::default());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        for role in Role::ALL {
+            let new = NewUser { username: role.as_str(), name: "", role, password: PASSWORD, must_change: false };
+            accounts.seed(&new, clock.now()).await.expect("a user");
+        }
+        let sink = Arc::new(BatchSink::new(db.clone(), vec![]).await.expect("a sink"));
+        let history_file = directory.path().join("history.db");
+        let (history, writer) = History::open(&history_file, HistoryConfig::default()).await.expect("a history");
+        let live = Live::new(config, clock.clone());
+        let (ready, batches) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
+        let state = AppState::new(Parts {
+            live: live.clone(),
+            alarms: AlarmStore::new(db.clone()),
+            quarantine: QuarantineStore::new(db),
+            accounts: accounts.clone(),
+            orders: Arc::new(Book(live.clone())),
+            history: Arc::new(history),
+            commands: Arc::new(Desk { live: live.clone(), batches: batches.clone() }),
+            mqtt: Some(Arc::new(Echo)),
+            ledger: Arc::new(Default::default),
+            system: Arc::new(|| SystemInfo { version: "1".into(), ..SystemInfo::default() }),
+            readiness: Arc::new(Ready(ready.clone())),
+            metrics: vec![Arc::new(|page| page.counter("greenhub_kit_total", "Kit.", &[], 7))],
+            district: r#"{"type":"FeatureCollection","features":[]}"#.into(),
+            clock,
+            options,
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, router(state), ServeOptions::default(), stop.clone()));
+        let http = reqwest::Client::builder().build().expect("a client");
+        Self { live, accounts, sink, history: writer, address, http, ready, batches, stop, _directory: directory }
+    }
+
+    /// An address of the hub.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Logs in and returns the token.
+    pub async fn token(&self, role: Role) -> String {
+        let body = serde_json::json!({"username": role.as_str(), "password": PASSWORD});
+        let answer = self.http.post(self.url("/api/v1/session")).json(&body).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let answer: serde_json::Value = answer.json().await.expect("JSON");
+        answer["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// A GET with a token: status and JSON.
+    pub async fn get(&self, token: &str, path: &str) -> (u16, serde_json::Value) {
+        let answer = self.http.get(self.url(path)).bearer_auth(token).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap_or_default())
+    }
+
+    /// A POST with a token: status and JSON.
+    pub async fn post(&self, token: &str, path: &str, body: serde_json::Value) -> (u16, serde_json::Value) {
+        let answer = self.http.post(self.url(path)).bearer_auth(token).json(&body).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap_or_default())
+    }
+
+    /// Applies outputs as one batch, to the live state and to the tables.
+    pub async fn apply(&self, items: Vec<Output>) {
+        let number = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
+        let batch: Arc<BatchOutput> = Arc::new(samples::batch(number, items));
+        self.live.apply(&batch);
+        self.sink.apply(&[batch], Monotonic(number)).await.expect("the tables take it");
+    }
+
+    /// Ends the server.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.live.close().await;
+    }
+}
+
+/// Waits until a condition holds, at most ten seconds.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "in vain waited for: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The wall clock.
+pub fn now() -> ReceivedTime {
+    SystemClock.now()
+}
