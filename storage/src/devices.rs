@@ -161,11 +161,15 @@ impl DeviceCredentials {
         Ok((right && !known.revoked).then_some(known.class))
     }
 
+    /// The class of a device that is registered and not revoked, for doors that know it by other means (a certificate).
+    pub async fn class_of(&self, device: &DeviceId, now: ReceivedTime) -> Result<Option<Class>, StoreError> {
+        Ok(self.look_up(device.as_str(), now).await?.filter(|known| !known.revoked).map(|known| known.class))
+    }
+
     async fn look_up(&self, user: &str, now: ReceivedTime) -> Result<Option<Known>, StoreError> {
-        if let Some(known) = self.known.lock().get(user) {
-            if now.0.saturating_sub(known.read_at.0).abs() < FRESH_US {
-                return Ok(Some(known.clone()));
-            }
+        let remembered = self.known.lock().get(user).cloned();
+        if let Some(known) = remembered.filter(|known| now.0.saturating_sub(known.read_at.0).abs() < FRESH_US) {
+            return Ok(Some(known));
         }
         let sql = "SELECT device, class, created_at, revoked_at, salt, hash FROM device_credentials WHERE device = $1";
         let row = sqlx::query(sql)

@@ -247,10 +247,11 @@ async fn live(steps: Vec<Step>) {
 async fn compare(history: &History, log: &[BatchOutput], name: &str, from: i64, to: i64) {
     let mut expected = BTreeSet::new();
     for item in log.iter().flat_map(|output| &output.items) {
-        if let Output::Sample(sample) = item {
-            if sample.device.as_str() == name && (from..=to).contains(&sample.time) {
+        match item {
+            Output::Sample(sample) if sample.device.as_str() == name && (from..=to).contains(&sample.time) => {
                 expected.insert(ValueRow::of(sample.time, sample.values[0].1, sample.quality));
             }
+            _ => {}
         }
     }
     let found = history.series(&device(name), "t", from, to, 1_000_000).await.expect("read");

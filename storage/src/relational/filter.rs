@@ -1,4 +1,4 @@
-//! Conditions of a list call as SQL: only texts of this program and numbered placeholders, values always bound.
+//! Conditions of a list call as SQL: only texts of this program and numbered parameters, values always bound.
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyPool, AssertSqlSafe};

@@ -87,11 +87,11 @@ async fn batches_without_rows_wait_for_their_commit() {
 
 /// An applier that fails until told otherwise, after it has written.
 #[derive(Default)]
-struct Stubborn(AtomicBool);
+struct Reluctant(AtomicBool);
 
-impl BatchApplier for Stubborn {
+impl BatchApplier for Reluctant {
     fn name(&self) -> &'static str {
-        "stubborn"
+        "reluctant"
     }
     fn wants(&self, _output: &Output) -> bool {
         true
@@ -99,7 +99,7 @@ impl BatchApplier for Stubborn {
     fn apply<'a>(&'a self, connection: &'a mut sqlx::AnyConnection, _: &'a [&'a Arc<BatchOutput>]) -> Applying<'a> {
         Box::pin(async move {
             let sql = if self.0.load(Ordering::SeqCst) { "SELECT 1" } else { "SELECT nonsense FROM nowhere" };
-            sqlx::query(sql).execute(connection).await.map(drop).map_err(StoreError::when("be stubborn"))
+            sqlx::query(sql).execute(connection).await.map(drop).map_err(StoreError::when("be reluctant"))
         })
     }
 }
@@ -107,15 +107,15 @@ impl BatchApplier for Stubborn {
 #[tokio::test]
 async fn a_failed_transaction_leaves_everything_as_it_was() {
     on_every_database(async |stage| {
-        let stubborn = Arc::new(Stubborn::default());
-        let sink = BatchSink::new(stage.open().await, vec![stubborn.clone()]).await.expect("a sink");
+        let reluctant = Arc::new(Reluctant::default());
+        let sink = BatchSink::new(stage.open().await, vec![reluctant.clone()]).await.expect("a sink");
         let hot = alarm("C-1", 5);
         let batches = [batch(1, vec![change(&hot, Raised, 5), refused("C-2", "", 6, Reject::Empty)])];
         sink.apply(&batches, NOW).await.expect_err("the applier fails");
         let alarms = AlarmStore::new(stage.open().await);
         assert_eq!((sink.committed(), alarms.get(&hot.id).await.expect("read")), (0, None), "{}", stage.label);
         assert_eq!(sink.decided()[0].applied, 0);
-        stubborn.0.store(true, Ordering::SeqCst);
+        reluctant.0.store(true, Ordering::SeqCst);
         assert_eq!(sink.apply(&batches, NOW).await.expect("the same batch again"), 1);
         let counts = QuarantineStore::new(stage.open().await).counts(10).await.expect("counts");
         assert_eq!(counts.iter().map(|c| c.count).collect::<Vec<_>>(), [1], "{}", stage.label);
