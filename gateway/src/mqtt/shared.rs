@@ -22,6 +22,8 @@ use tokio_util::task::TaskTracker;
 pub(super) struct Command {
     pub client: Arc<str>,
     pub principal: Arc<str>,
+    /// Newest committed batch when it was sent: what was in the log before comes first.
+    pub after: u64,
     pub what: Asked,
 }
 
@@ -174,7 +176,8 @@ impl Shared {
 
     /// Hands a change to the router. The channel is open as long as the router runs; after that nobody needs it.
     pub fn send(&self, client: &Arc<str>, principal: &Arc<str>, what: Asked) {
-        let command = Command { client: client.clone(), principal: principal.clone(), what };
+        let after = self.log.committed().batch;
+        let command = Command { client: client.clone(), principal: principal.clone(), after, what };
         if self.commands.send(command).is_err() {
             tracing::debug!(%client, "the router has stopped; a change of its session is not applied");
         }

@@ -26,8 +26,6 @@ pub struct Subscription {
 pub struct Group {
     /// Members by session number.
     pub members: Vec<Subscription>,
-    /// Whose turn it is.
-    pub turn: usize,
 }
 
 #[derive(Debug, Default)]
@@ -179,27 +177,27 @@ impl Trie {
     }
 
     /// Calls `plain` for each subscription that matches `topic` and `shared` for each share group that does.
-    pub fn matches(&mut self, topic: &str, plain: &mut impl FnMut(&Subscription), shared: &mut impl FnMut(&mut Group)) {
+    pub fn matches(&self, topic: &str, plain: &mut impl FnMut(&Subscription), shared: &mut impl FnMut(&Group)) {
         let dollar = topic.starts_with('$');
         self.walk(0, Some(topic), dollar, plain, shared);
     }
 
     fn walk(
-        &mut self,
+        &self,
         at: usize,
         topic: Option<&str>,
         dollar: bool,
         plain: &mut impl FnMut(&Subscription),
-        shared: &mut impl FnMut(&mut Group),
+        shared: &mut impl FnMut(&Group),
     ) {
-        let node = &mut self.nodes[at];
+        let node = &self.nodes[at];
         if !dollar {
             node.rest.plain.iter().for_each(&mut *plain);
-            node.rest.shared.values_mut().for_each(&mut *shared);
+            node.rest.shared.values().for_each(&mut *shared);
         }
         let Some(topic) = topic else {
             node.exact.plain.iter().for_each(&mut *plain);
-            node.exact.shared.values_mut().for_each(&mut *shared);
+            node.exact.shared.values().for_each(&mut *shared);
             return;
         };
         let (word, rest) = match topic.split_once('/') {
@@ -240,7 +238,7 @@ mod tests {
         Subscription { session, options, identifier: 0 }
     }
 
-    fn found(trie: &mut Trie, topic: &str) -> Vec<u32> {
+    fn found(trie: &Trie, topic: &str) -> Vec<u32> {
         let (mut plain, mut groups) = (vec![], vec![]);
         trie.matches(topic, &mut |s| plain.push(s.session), &mut |g| groups.push(100 + g.members.len() as u32));
         plain.sort_unstable();
@@ -257,9 +255,9 @@ mod tests {
         assert!(!trie.insert(None, "#", sub(3)), "the same again replaces");
         assert!(trie.insert(Some("g"), "a/b/c", sub(4)));
         assert!(trie.insert(Some("g"), "a/b/c", sub(5)));
-        assert_eq!(found(&mut trie, "a/b/c"), [1, 2, 3, 102]);
-        assert_eq!(found(&mut trie, "a"), [2, 3]);
-        assert_eq!(found(&mut trie, "$SYS/a"), Vec::<u32>::new());
+        assert_eq!(found(&trie, "a/b/c"), [1, 2, 3, 102]);
+        assert_eq!(found(&trie, "a"), [2, 3]);
+        assert_eq!(found(&trie, "$SYS/a"), Vec::<u32>::new());
         assert!(!trie.remove(None, "a/b/c", 4) && !trie.remove(Some("h"), "a/b/c", 4) && !trie.remove(None, "x/y", 1));
         for (group, filter, session) in
             [(None, "a/+/c", 1), (None, "a/#", 2), (None, "#", 3), (Some("g"), "a/b/c", 4), (Some("g"), "a/b/c", 5)]
@@ -293,7 +291,7 @@ mod tests {
             for name in &topics {
                 let expect: Vec<u32> = (0u32..).zip(&filters)
                     .filter(|(n, filter)| !gone[*n as usize] && topic::matches(filter, name)).map(|(n, _)| n).collect();
-                prop_assert_eq!(found(&mut trie, name), expect, "{} in {:?}", name, filters);
+                prop_assert_eq!(found(&trie, name), expect, "{} in {:?}", name, filters);
             }
         }
     }

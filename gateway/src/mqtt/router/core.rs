@@ -14,7 +14,7 @@ use crate::mqtt::config::Limits;
 use crate::mqtt::session::change::Change;
 use crate::mqtt::session::message::Properties;
 use crate::mqtt::session::outbound::{Bounds, Offer, Outbound, Pool};
-use crate::mqtt::trie::{SessionNumber, Trie};
+use crate::mqtt::trie::{SessionNumber, Subscription, Trie};
 use crate::mqtt::wire::Reason;
 use crate::mqtt::wire::packet::{Options, Will};
 use greenhub_model::record::RecordError;
@@ -201,19 +201,19 @@ impl Core {
             record.topic,
             &mut |s| hits.push(Hit { session: s.session, options: s.options, identifier: s.identifier }),
             &mut |group| {
-                let count = group.members.len();
-                let fits = |index: &usize, connected: bool| {
-                    entries[group.members[*index].session as usize].as_ref().is_some_and(|entry| match connected {
+                let fits = |member: &Subscription, connected: bool| {
+                    entries[member.session as usize].as_ref().is_some_and(|entry| match connected {
                         true => entry.epoch.is_some() && !entry.session.outbound().is_full(),
                         false => entry.logged,
                     })
                 };
-                let order: Vec<usize> = (0..count).map(|step| (group.turn + step) % count).collect();
-                let connected = order.iter().copied().find(|index| *live && fits(index, true));
-                match connected.or_else(|| order.iter().copied().find(|index| fits(index, false))) {
-                    Some(index) => {
-                        group.turn = index + 1;
-                        let s = group.members[index];
+                // Turns by log position: even, and the same after a restart.
+                let count = group.members.len();
+                let first = (position % count.max(1) as u64) as usize;
+                let in_turn = || group.members[first..].iter().chain(&group.members[..first]);
+                let member = in_turn().find(|member| *live && fits(member, true));
+                match member.or_else(|| in_turn().find(|member| fits(member, false))) {
+                    Some(s) => {
                         chosen.push(Hit { session: s.session, options: s.options, identifier: s.identifier });
                     }
                     None => unshared += 1,

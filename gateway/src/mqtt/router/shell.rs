@@ -7,6 +7,7 @@ use crate::mqtt::shared::{Asked, Command, Figures, Shared, count, now};
 use greenhub_model::{Channel, Record};
 use greenhub_storage::log::{Burst, Hold, LogError, LogReader};
 use greenhub_storage::snapshot::SnapshotStore;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,6 +33,8 @@ pub(crate) struct Router {
     core: Core,
     reader: LogReader,
     commands: mpsc::UnboundedReceiver<Command>,
+    /// Commands whose batch has not been applied; bounded by the gates of their connections.
+    waiting: VecDeque<Command>,
     snapshots: Arc<SnapshotStore>,
     hold: Hold,
     /// Newest batch applied.
@@ -82,7 +85,8 @@ pub(crate) fn restore(
     core.go_live(limits.will_grace_after_restart, now());
     let [sessions, _, subscriptions, retained, ..] = core.gauges();
     info!(from, until, sessions, subscriptions, retained, "broker sessions restored");
-    Ok(Router { shared, core, reader, commands, snapshots: Arc::new(snapshots), hold, batch, saved, saving: None })
+    let (snapshots, waiting) = (Arc::new(snapshots), VecDeque::new());
+    Ok(Router { shared, core, reader, commands, waiting, snapshots, hold, batch, saved, saving: None })
 }
 
 impl Router {
@@ -97,7 +101,11 @@ impl Router {
                 biased;
                 () = stop.cancelled() => break,
                 batch = self.reader.next_async() => match batch {
-                    Ok(batch) => self.apply(&batch),
+                    Ok(batch) => {
+                        self.apply(&batch);
+                        // Connections just woken may sit in this thread's own slot, which nobody else can take.
+                        tokio::task::yield_now().await;
+                    }
                     Err(LogError::Closed) => break,
                     Err(error) => {
                         error!(%error, "the broker cannot read the log: subscribers get nothing until a restart");
@@ -105,7 +113,10 @@ impl Router {
                     }
                 },
                 command = self.commands.recv() => match command {
-                    Some(command) => self.command(command),
+                    Some(command) => {
+                        self.waiting.push_back(command);
+                        self.commands_in_turn();
+                    }
                     None => break,
                 },
                 _ = tick.tick() => {
@@ -127,17 +138,26 @@ impl Router {
         self.finish().await;
     }
 
+    /// A command takes its place in the order of the log: behind what was committed when it was sent, before what was
+    /// not. So a SUBSCRIBE does not hear of messages acknowledged earlier, and does hear of its own client's next one.
     fn apply(&mut self, batch: &greenhub_model::Batch) {
-        // Commands sent before these records were appended come first: a SUBSCRIBE before the same client's PUBLISH.
         while let Ok(command) = self.commands.try_recv() {
-            self.command(command);
+            self.waiting.push_back(command);
         }
+        self.commands_in_turn();
         if let Err(error) = self.core.apply(batch) {
             error!(%error, batch = batch.number, "log batch with a damaged record; its rest is not routed");
         }
         self.batch = batch.number;
         self.publish_figures();
         self.effects();
+        self.commands_in_turn();
+    }
+
+    fn commands_in_turn(&mut self) {
+        while let Some(command) = self.waiting.pop_front_if(|command| command.after <= self.batch) {
+            self.command(command);
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -231,8 +251,9 @@ impl Router {
     /// The broker stops: connections have been told; apply what they still send, then save.
     async fn finish(mut self) {
         while let Ok(command) = self.commands.try_recv() {
-            self.command(command);
+            self.waiting.push_back(command);
         }
+        self.commands_in_turn();
         let until = self.shared.log.committed().batch;
         while self.batch < until {
             match tokio::time::timeout(Duration::from_secs(5), self.reader.next_async()).await {

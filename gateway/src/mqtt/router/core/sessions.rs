@@ -37,11 +37,17 @@ impl Core {
             Change::Closed { epoch, will, expiry } if entry.epoch == Some(epoch) => {
                 self.closed(number, will, expiry, Duration::ZERO, now);
             }
-            Change::Assigned { sent, .. } if !self.live => entry.session.outbound().restore_assigned(&sent),
-            Change::Received { sent, .. } if !self.live => entry.session.outbound().restore_received(&sent),
+            Change::Assigned { sent, .. } if !self.live => {
+                self.fetch_shared(number, sent.iter().map(|(_, position)| *position));
+                self.with_outbound(number, |outbound| outbound.restore_assigned(&sent));
+            }
+            Change::Received { sent, .. } if !self.live => {
+                self.fetch_shared(number, sent.iter().map(|(_, position)| *position));
+                self.with_outbound(number, |outbound| outbound.restore_received(&sent));
+            }
             Change::Settled { positions, .. } if !self.live => {
-                let missing = entry.session.outbound().restore_settled(&positions);
-                self.settle_elsewhere(number, &missing);
+                self.fetch_shared(number, positions.iter().copied());
+                self.with_outbound(number, |outbound| outbound.restore_settled(&positions));
             }
             Change::Released { ids } => ids.iter().for_each(|id| {
                 entry.held.remove(id);
@@ -293,21 +299,28 @@ impl Core {
         }
     }
 
-    /// A message settled by one member of a share group may wait with another after a replay: the replay cannot know
-    /// whose turn it was.
-    fn settle_elsewhere(&mut self, number: SessionNumber, positions: &[u64]) {
-        if positions.is_empty() {
+    fn with_outbound(&self, number: SessionNumber, act: impl FnOnce(&mut Outbound)) {
+        if let Some(entry) = self.entries[number as usize].as_ref() {
+            act(&mut entry.session.outbound());
+        }
+    }
+
+    /// A replay cannot know which member of a share group was connected and got a message. A member's own record tells:
+    /// the message is fetched from the member that the replay gave it to.
+    fn fetch_shared(&self, number: SessionNumber, positions: impl Iterator<Item = u64>) {
+        let Some(entry) = self.entries[number as usize].as_ref() else { return };
+        let groups: Vec<&String> = entry.filters.keys().filter(|filter| filter.starts_with("$share/")).collect();
+        if groups.is_empty() {
             return;
         }
-        let groups: BTreeSet<String> = self.entries[number as usize]
-            .iter()
-            .flat_map(|entry| entry.filters.keys())
-            .filter(|filter| filter.starts_with("$share/"))
-            .cloned()
-            .collect();
-        for other in self.entries.iter().flatten() {
-            if other.filters.keys().any(|filter| groups.contains(filter)) {
-                other.session.outbound().restore_settled(positions);
+        let missing: Vec<u64> = positions.filter(|position| !entry.session.outbound().holds(*position)).collect();
+        let others = self.entries.iter().flatten().filter(|other| !Arc::ptr_eq(&other.session, &entry.session));
+        for other in others.filter(|other| groups.iter().any(|group| other.filters.contains_key(*group))) {
+            for position in &missing {
+                let found = other.session.outbound().take_waiting(*position);
+                if let Some(delivery) = found {
+                    entry.session.outbound().restore_waiting(delivery);
+                }
             }
         }
     }

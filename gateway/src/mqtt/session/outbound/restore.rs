@@ -40,22 +40,29 @@ impl Outbound {
         }
     }
 
-    /// Messages the client is done with; returns the positions that were not here.
-    pub fn restore_settled(&mut self, positions: &[u64]) -> Vec<u64> {
-        let mut missing = vec![];
+    /// Messages the client is done with.
+    pub fn restore_settled(&mut self, positions: &[u64]) {
         for &position in positions {
             let slot = self.slots.iter().position(|s| s.as_ref().is_some_and(|f| f.delivery.position == position));
-            if let Some(index) = slot {
-                self.vacate(index as u16 + 1);
-            } else if let Some(at) = self.queue.iter().position(|waiting| waiting.position == position) {
-                if let Some(delivery) = self.queue.remove(at) {
-                    self.let_go(&delivery);
-                }
-            } else {
-                missing.push(position);
+            match slot {
+                Some(index) => self.vacate(index as u16 + 1),
+                None => drop(self.take_waiting(position)),
             }
         }
-        missing
+    }
+
+    /// Whether the message at this position waits or is in flight here.
+    pub fn holds(&self, position: u64) -> bool {
+        let flights = self.slots.iter().flatten().map(|flight| flight.delivery.position);
+        flights.chain(self.queue.iter().map(|waiting| waiting.position)).any(|held| held == position)
+    }
+
+    /// Takes a waiting message away.
+    pub fn take_waiting(&mut self, position: u64) -> Option<Delivery> {
+        let at = self.queue.iter().position(|waiting| waiting.position == position)?;
+        let delivery = self.queue.remove(at)?;
+        self.let_go(&delivery);
+        Some(delivery)
     }
 
     /// Puts a snapshot's message back.
