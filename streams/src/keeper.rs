@@ -1,7 +1,7 @@
 //! The thread that keeps snapshots: writes one, waits until every sink is past it, publishes it, frees the log.
 //!
 //! A snapshot may only count when no sink needs a batch before it again: sinks that were behind would never hear what
-//! the operators then no longer say. So publishing waits for the sinks, and the log's hold follows the published one.
+//! the operators then no longer say. So publishing waits for the sinks, and the log's hold follows the published ones.
 //! One snapshot is under way at most; while it waits, the dataflow does not take another.
 
 use greenhub_storage::log::Hold;
@@ -89,8 +89,12 @@ fn keep(
         std::thread::sleep(ASK_EVERY);
     }
     match pending.publish() {
-        Ok(_) => {
-            hold.advance(job.batch);
+        Ok(oldest) => {
+            // The log is held at the older of two snapshots, in case the newer one turns out damaged; a lone one frees
+            // nothing.
+            if oldest < job.batch {
+                hold.advance(oldest);
+            }
             progress.published.store(job.batch, Ordering::Release);
         }
         Err(error) => warn!(batch = job.batch, %error, "snapshot not published; the previous one stays in force"),

@@ -55,15 +55,14 @@ impl Streams {
     ) -> Result<StreamsHandle, StreamsError> {
         let workers = config.workers.max(1);
         let hold = log.hold("streams");
-        let (start, restored) = match snapshots.newest()? {
-            Some(snapshot) => {
-                let (start, output) = restore::read(&snapshot)?;
-                (start, Some(output))
-            }
+        let oldest = log.oldest_batch();
+        let (start, restored) = match newest(&snapshots, oldest)? {
+            Some((start, output)) => (start, Some(output)),
             None => (Start::default(), None),
         };
-        hold.advance(start.batch);
-        let oldest = log.oldest_batch();
+        if let [_, .., older] = snapshots.batches()?[..] {
+            hold.advance(older);
+        }
         if oldest > start.batch + 1 {
             return Err(StreamsError::Gap { snapshot: start.batch, oldest });
         }
@@ -92,6 +91,19 @@ impl Streams {
         let running =
             host::launch(workers, start, decoder, source, sink, shared.clone()).map_err(StreamsError::Host)?;
         Ok(StreamsHandle { shared, log, running: Mutex::new(Some((running, keeper))), progress })
+    }
+}
+
+/// The newest snapshot. One that this version cannot read is passed over when the log still has everything.
+fn newest(snapshots: &SnapshotStore, oldest: u64) -> Result<Option<(Start, BatchOutput)>, StreamsError> {
+    let Some(snapshot) = snapshots.newest()? else { return Ok(None) };
+    match restore::read(&snapshot) {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if oldest <= 1 => {
+            warn!(batch = snapshot.batch, %error, "snapshot passed over; the whole log is read again");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Behaviour told as timelines, through the real host over a real log.
 
-use crate::kit::{District, START_MS, brief, briefs, message};
-use greenhub_model::{Channel, Output, Record, RecordKind};
+use crate::kit::{District, START_MS, batch_of, brief, briefs, decoder, message};
+use greenhub_model::decode::{Decode, DecodeContext};
+use greenhub_model::{Channel, DeviceTopic, Observed, Output, Record, RecordKind, Reject};
+use greenhub_storage::snapshot::SnapshotStore;
 use serde_json::json;
+use std::sync::Arc;
 
 const POSITION: &str = "greenhub/v1/patrol/P-001/position";
 
@@ -365,4 +368,40 @@ fn while_a_timer_waits_and_nobody_sends_ticks_come() {
     }
     let states: Vec<String> = hub.seen.iter().flat_map(|o| &o.items).map(brief).collect();
     assert_eq!(states.last().map(String::as_str), Some("unit P-001 Silent at Some(0)"), "{states:?}");
+}
+
+#[test]
+fn a_decoder_that_panics_costs_the_message_and_nothing_else() {
+    struct Bomb;
+    impl Decode for Bomb {
+        fn decode(
+            &self,
+            topic: &DeviceTopic<'_>,
+            context: &DecodeContext,
+            payload: &[u8],
+            out: &mut Vec<Result<Observed, (Option<usize>, Reject)>>,
+        ) {
+            assert!(payload != b"boom", "a bug");
+            decoder().decode(topic, context, payload, out);
+        }
+    }
+    let good = place(0);
+    let records = ["boom", &good].map(|p| Record { unregistered: true, ..message(POSITION, p) });
+    let batch = batch_of(1, 0, START_MS, &records);
+    let outputs = greenhub_streams::run_recorded(vec![batch], Arc::new(Bomb), 2).expect("runs on");
+    assert_eq!(briefs(&outputs[0].items), ["quarantine not_json", "track P-001 at 0", "unit P-001 Online at Some(0)"]);
+    let counts = outputs[0].counts[Channel::Mqtt as usize];
+    assert_eq!((counts.applied, counts.quarantined), (1, 1));
+}
+
+#[test]
+fn a_snapshot_of_another_form_is_passed_over_while_the_log_has_everything() {
+    let district = District::new();
+    district.register("patrol", "P-001");
+    let batch = district.at(0).send(POSITION, &place(0));
+    let store = SnapshotStore::open(district.dir.path().join("snapshots")).expect("a directory");
+    let parts = [("head".to_owned(), br#"{"form": 9, "received": 0, "end": 0}"#.to_vec())];
+    store.write(1, &parts.into()).expect("written").publish().expect("published");
+    let mut hub = district.hub(1);
+    assert_eq!(hub.items(batch).last().map(brief), Some("unit P-001 Online at Some(0)".into()));
 }

@@ -343,9 +343,8 @@ impl DeviceStage {
 
     /// The views of all devices that spoke or changed.
     fn show(&mut self, said: &mut Said) {
-        let end = said.head.end;
+        let (end, rules) = (said.head.end, self.rules.clone());
         for slot in std::mem::take(&mut self.dirty) {
-            let rules = self.rules.clone();
             let Some(device) = self.devices.get(slot).filter(|d| d.dirty) else { continue };
             device.dirty = false;
             let id = Some(device.profile.device.clone());
