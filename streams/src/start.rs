@@ -3,6 +3,7 @@
 use crate::error::StreamsError;
 use crate::host::{self, Running, Shared, Sink, Start, Tail};
 use crate::keeper::{Job, Keeper, Progress};
+use crate::operators::Parts;
 use crate::restore;
 use crossbeam_channel::{SendTimeoutError, Sender, TrySendError};
 use greenhub_model::decode::Decode;
@@ -201,7 +202,7 @@ impl LiveSink {
 }
 
 impl Sink for LiveSink {
-    fn batch(&mut self, output: BatchOutput, parts: Vec<(String, Vec<u8>)>) {
+    fn batch(&mut self, output: BatchOutput, parts: Parts) {
         self.last_batch = Some(Instant::now());
         let job = (!parts.is_empty()).then(|| Job {
             batch: output.batch,

@@ -19,7 +19,7 @@ mod stage;
 pub use source::{BatchSource, Fetch, Offline, Recorded, Tail, Until};
 
 use self::stage::staged;
-use crate::operators::{AlarmPart, AlarmStage, DevicePart, DeviceStage, ToAlarm, ToGather, gather};
+use crate::operators::{AlarmPart, AlarmStage, DevicePart, DeviceStage, Parts, ToAlarm, ToGather, gather};
 use greenhub_alarms::RuleSet;
 use greenhub_model::decode::Decode;
 use greenhub_model::{Batch, BatchOutput, Position, ReceivedTime};
@@ -103,7 +103,7 @@ pub(crate) struct Start {
 
 /// What comes out of the computation, in the order of batches; called on worker 0.
 pub(crate) trait Sink: Send + 'static {
-    fn batch(&mut self, output: BatchOutput, parts: Vec<(String, Vec<u8>)>);
+    fn batch(&mut self, output: BatchOutput, parts: Parts);
     /// Whether the states should be taken after the batch that is about to be fed.
     fn wants_snapshot(&mut self) -> bool {
         false

@@ -1,12 +1,12 @@
 //! Puts the pieces of all workers together: one ordered output per batch.
 
-use super::{Piece, ToGather};
+use super::{Parts, Piece, ToGather};
 use greenhub_model::BatchOutput;
 
 /// The output of a batch, and the parts of a snapshot where the batch asked for one.
 ///
 /// Sorting is by place, which is unique; pieces come nearly sorted, which the standard sort uses.
-pub(crate) fn gather(pieces: Vec<ToGather>) -> Option<(BatchOutput, Vec<(String, Vec<u8>)>)> {
+pub(crate) fn gather(pieces: Vec<ToGather>) -> Option<(BatchOutput, Parts)> {
     let head = pieces.first()?.head.clone();
     let mut whole = Piece::default();
     pieces.into_iter().for_each(|one| whole.absorb(one.piece));

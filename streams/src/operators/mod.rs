@@ -109,13 +109,16 @@ pub(crate) enum AlarmInput {
     Command(Box<CommandRequest>),
 }
 
+/// States of operators, by name.
+pub(crate) type Parts = Vec<(String, Vec<u8>)>;
+
 /// One stage's share of the outputs of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Piece {
     pub outputs: Vec<Placed<Output>>,
     pub counts: [Counts; Channel::ALL.len()],
     /// State of the operators, by name, where the batch asked for it.
-    pub parts: Vec<(String, Vec<u8>)>,
+    pub parts: Parts,
 }
 
 impl Piece {

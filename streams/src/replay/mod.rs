@@ -16,6 +16,7 @@ pub use compare::{AlarmChanged, AlarmComparison, AlarmSummary};
 use crate::canonical;
 use crate::error::StreamsError;
 use crate::host::{self, BatchSource, Shared, Sink, Start};
+use crate::operators::Parts;
 use crate::restore;
 use greenhub_alarms::RuleSet;
 use greenhub_model::decode::Decode;
@@ -126,7 +127,7 @@ pub fn run_recorded(
 ) -> Result<Vec<BatchOutput>, StreamsError> {
     struct Collect(Arc<Mutex<Vec<BatchOutput>>>);
     impl Sink for Collect {
-        fn batch(&mut self, output: BatchOutput, _parts: Vec<(String, Vec<u8>)>) {
+        fn batch(&mut self, output: BatchOutput, _parts: Parts) {
             self.0.lock().push(output);
         }
     }
@@ -166,7 +167,7 @@ impl<S: BatchSource> BatchSource for Before<S> {
 struct HashSink(Arc<Mutex<Tally>>);
 
 impl Sink for HashSink {
-    fn batch(&mut self, output: BatchOutput, _parts: Vec<(String, Vec<u8>)>) {
+    fn batch(&mut self, output: BatchOutput, _parts: Parts) {
         self.0.lock().take(&output);
     }
 }

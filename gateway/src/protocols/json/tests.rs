@@ -186,7 +186,7 @@ fn jsonish() -> impl Strategy<Value = String> {
         "\\PC{0,8}".prop_map(|s| Value::String(s).to_string()),
         Just("\"2025-11-23T12:00:00Z\"".to_owned()),
     ];
-    let value = scalar.prop_recursive(3, 24, 4, |inner| {
+    scalar.prop_recursive(3, 24, 4, |inner| {
         let key = prop_oneof![
             Just("time"),
             Just("lon"),
@@ -204,8 +204,7 @@ fn jsonish() -> impl Strategy<Value = String> {
                 format!("{{{}}}", members.join(","))
             }),
         ]
-    });
-    value
+    })
 }
 
 /// An object with members that a message kind reads.
