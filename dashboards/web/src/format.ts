@@ -140,6 +140,10 @@ export function rejectText(reject: Reject): string {
   return t(key, shown)
 }
 
+export function knowsReject(code: string): boolean {
+  return i18n.global.te(`rejectDetail.${code}`)
+}
+
 /** The short name of a reason; the code itself where we do not know it. */
 export function rejectName(code: string): string {
   const key = `reject.${code}` as WordKey

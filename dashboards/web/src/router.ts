@@ -15,6 +15,7 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: '/login', component: () => import('./pages/LoginPage.vue'), meta: { open: true, title: 'login.title', skin: 'seat' } },
+    { path: '/password', component: () => import('./pages/PasswordPage.vue'), meta: { title: 'password.title', skin: 'seat' } },
     {
       path: '/',
       component: () => import('./pages/DeskLayout.vue'),

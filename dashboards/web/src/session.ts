@@ -24,7 +24,20 @@ export function homeOf(role: Role): string {
 
 /** Whether the page offers the acts on alarms; the server decides in the end. */
 export function mayAct(role: Role | undefined): boolean {
-  return role === 'dispatcher' || role === 'plant_operator' || role === 'administrator'
+  return role === 'dispatcher' || role === 'plant_operator'
+}
+
+export function mayComment(role: Role | undefined): boolean {
+  return mayAct(role) || role === 'clerk' || role === 'patrol_officer' || role === 'crew'
+}
+
+/** Where people went is not for everybody's eyes. */
+export function maySeeTracks(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'clerk' || role === 'auditor' || role === 'administrator'
+}
+
+export function maySeeQuarantine(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'plant_operator' || role === 'auditor' || role === 'administrator'
 }
 
 /** Asks the server once whether the cookie is still good. */
@@ -47,7 +60,18 @@ export async function login(username: string, password: string): Promise<Session
   const session = await write('POST /api/v1/session', { username, password }, { quiet: true })
   // The cookie carries the session from here on; the token is for programs and is not kept in the page.
   user.value = { ...session.user, expires_at: session.expires_at }
+  mustChangePassword.value = session.must_change_password
   return user.value
+}
+
+/** Whether the person must choose an own password before anything else. */
+export const mustChangePassword = shallowRef(false)
+
+/** All sessions of the person end with it, this one too. */
+export async function changePassword(current: string, password: string): Promise<void> {
+  await write('PUT /api/v1/session/password', { current, password }, { quiet: true })
+  user.value = null
+  mustChangePassword.value = false
 }
 
 export async function logout(): Promise<void> {

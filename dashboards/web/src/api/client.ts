@@ -58,6 +58,7 @@ export interface Reads {
 /** Calls that change something. */
 export interface Writes {
   'POST /api/v1/session': { body: { username: string; password: string }; answer: Session }
+  'PUT /api/v1/session/password': { body: { current: string; password: string }; answer: null }
   'DELETE /api/v1/session': { body: null; answer: null }
   'POST /api/v1/alarms/{id}/acknowledge': {
     body: { comment?: string; request_id?: string }

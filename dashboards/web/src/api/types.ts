@@ -233,6 +233,10 @@ export interface Quarantined {
   topic: string
   device: string | null
   reject: Reject
+  /** Stable code of the reason. */
+  code: string
+  /** The server's own sentence, for programs and for reasons this page does not know. */
+  explanation: string
   element: number | null
   excerpt: string
   bytes: number
@@ -240,6 +244,7 @@ export interface Quarantined {
 
 export interface QuarantineCount {
   device: string | null
+  principal: string
   reason: RejectCode
   count: number
   last: number
@@ -268,6 +273,7 @@ export interface Session {
   token: string
   user: User
   expires_at: number
+  must_change_password: boolean
 }
 
 export interface SessionUser extends User {

@@ -1,7 +1,7 @@
 import type { Words } from './zh'
 
 const en: Words = {
-  app: { name: 'Greenhub', org: 'Landscape and city appearance dispatch', demo: 'Demo data', skip: 'Skip to content' },
+  app: { name: 'Greenhub', org: 'Landscape and city appearance dispatch', demo: 'Demo data', skip: 'Skip to content', lists: 'Alarms, orders and units' },
   nav: {
     map: 'Map',
     alarms: 'Alarms',
@@ -31,6 +31,18 @@ const en: Words = {
     lockedFor: 'Too many attempts, try again in {seconds} s.',
     unreachable: 'The server cannot be reached. Check the network and try again.',
     lead: 'Live positions, device states and alarm handling for city appearance, sanitation and landscape lighting.',
+  },
+  password: {
+    title: 'Change password',
+    lead: 'You will have to log in again.',
+    must: 'This is a first password. Please choose your own.',
+    current: 'Current password',
+    next: 'New password',
+    again: 'New password again',
+    differ: 'The two new passwords differ.',
+    wrong: 'The current password is wrong.',
+    submit: 'Save',
+    back: 'Back',
   },
   link: {
     connecting: 'Connecting',

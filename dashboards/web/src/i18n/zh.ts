@@ -1,6 +1,6 @@
 /** The words of the interface. Chinese is the source; every other language has exactly these keys. */
 const zh = {
-  app: { name: '绿容一张图', org: '绿化市容指挥调度平台', demo: '演示数据', skip: '跳到主要内容' },
+  app: { name: '绿容一张图', org: '绿化市容指挥调度平台', demo: '演示数据', skip: '跳到主要内容', lists: '报警、派单与力量' },
   nav: {
     map: '一张图',
     alarms: '报警',
@@ -30,6 +30,18 @@ const zh = {
     lockedFor: '尝试次数过多，请在 {seconds} 秒后再试。',
     unreachable: '连不上服务器，请检查网络后重试。',
     lead: '市容、环卫、景观灯光的实时位置、设备状态与报警处置。',
+  },
+  password: {
+    title: '修改密码',
+    lead: '修改后需要重新登录。',
+    must: '这是初始密码，请先设置自己的密码。',
+    current: '当前密码',
+    next: '新密码',
+    again: '再输入一次新密码',
+    differ: '两次输入的新密码不一致。',
+    wrong: '当前密码不正确。',
+    submit: '保存',
+    back: '返回',
   },
   link: {
     connecting: '连接中',

@@ -126,13 +126,13 @@ function connect(): void {
     const message = typeof event.data === 'string' ? parseMessage(event.data) : null
     if (message === null) return
     spoke = true
-    link.heard(mind, performance.now())
     if (message.type === 'error') {
       // The hub could not read our cursor: begin anew with a snapshot.
       picture.cursor = null
       drop()
       return
     }
+    link.heard(mind, performance.now())
     sample(clock, Date.now(), message.now)
     reduce(picture, message, changes)
     if (message.type === 'snapshot') status.ready = true
