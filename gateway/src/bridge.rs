@@ -8,7 +8,7 @@
 //! acknowledges in arrival order. The storing task always empties the channel before it acknowledges, so the polling
 //! task can never be stuck on a full channel while acknowledgements wait for it.
 
-use crate::intake::{BURST_MESSAGES_MAX, BackOff, Intake, IntakeState};
+use crate::intake::{BURST_MESSAGES_MAX, Intake, IntakeState};
 use crate::nats::retry_until;
 use greenhub_model::record::{Channel, Record};
 use greenhub_storage::log::Log;
@@ -38,12 +38,11 @@ const REQUESTS_MAX: usize = 4 * BURST_MESSAGES_MAX;
 
 /// Runs the bridge until `stop`.
 pub async fn run(source: BridgeSource, log: Log, state: Arc<IntakeState>, stop: CancellationToken) {
-    let mut back_off = BackOff::default();
-    let attempt = async || attempt(&source, &log, &state).await;
-    retry_until(&stop, &state, &mut back_off, "bridge", attempt).await;
+    let attempt = || attempt(source.clone(), log.clone(), Arc::clone(&state));
+    retry_until(&stop, &state, "bridge", attempt).await;
 }
 
-async fn attempt(source: &BridgeSource, log: &Log, state: &Arc<IntakeState>) -> Result<(), String> {
+async fn attempt(source: BridgeSource, log: Log, state: Arc<IntakeState>) -> Result<(), String> {
     let mut options = MqttOptions::new(&source.client_id, &source.host, source.port);
     options.set_keep_alive(Duration::from_secs(10));
     options.set_clean_session(false);
@@ -55,8 +54,8 @@ async fn attempt(source: &BridgeSource, log: &Log, state: &Arc<IntakeState>) -> 
     let (client, connection) = AsyncClient::new(options, REQUESTS_MAX);
     let (sender, receiver) = mpsc::channel(BURST_MESSAGES_MAX);
     tokio::select! {
-        ended = poll(source, connection, &client, sender, state) => ended,
-        ended = store(log, &client, receiver, state) => ended,
+        ended = poll(&source, connection, &client, sender, &state) => ended,
+        ended = store(&log, &client, receiver, &state) => ended,
     }
 }
 

@@ -108,6 +108,11 @@ pub(crate) struct BackOff {
 }
 
 impl BackOff {
+    /// As it stands after so many failures.
+    pub(crate) fn after(failures: usize) -> Self {
+        Self { failures: u32::try_from(failures).unwrap_or(u32::MAX) }
+    }
+
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -15,5 +15,8 @@
 #![deny(missing_docs)]
 
 pub mod auth;
+pub mod bridge;
+pub mod intake;
 pub mod mqtt;
+pub mod nats;
 pub mod protocols;

@@ -55,7 +55,7 @@ impl Server {
             .connection_timeout(Duration::from_secs(5))
             .ping_interval(Duration::from_secs(10))
             .subscription_capacity(64 * 1024)
-            .reconnect_delay_callback(|attempt| BackOff { failures: attempt as u32 }.next())
+            .reconnect_delay_callback(|attempt| BackOff::after(attempt).next())
             .event_callback(move |event| {
                 let state = Arc::clone(&watcher);
                 async move {
@@ -74,31 +74,35 @@ impl Server {
 }
 
 fn record<'a>(channel: Channel, topic: &'a str, payload: &'a [u8]) -> Record<'a> {
-    Record { qos: u8::from(channel == Channel::Jetstream), ..Record::message(channel, topic, channel.as_str(), payload) }
+    Record {
+        qos: u8::from(channel == Channel::Jetstream),
+        ..Record::message(channel, topic, channel.as_str(), payload)
+    }
 }
 
 /// Runs the core subscription until `stop`. Never returns on trouble: it waits and tries again.
 pub async fn run_core(server: Server, subject: String, log: Log, state: Arc<IntakeState>, stop: CancellationToken) {
-    let mut back_off = BackOff::default();
-    let attempt = async || -> Result<(), String> {
-        let client = server.connect(&state).await?;
-        let subscription =
-            client.subscribe(subject.clone()).await.map_err(|error| format!("subscribe {subject}: {error}"))?;
-        client.flush().await.map_err(|error| format!("flush the subscription: {error}"))?;
-        state.up();
-        info!(url = %server.url, %subject, "nats subscribed");
-        let mut bursts = subscription.ready_chunks(BURST_MESSAGES_MAX);
-        let mut intake = Intake::new(log.clone(), Arc::clone(&state));
-        while let Some(messages) = bursts.next().await {
-            for message in &messages {
-                let topic = message.subject.as_str().replace('.', "/");
-                intake.push(&record(Channel::Nats, &topic, &message.payload));
-            }
-            intake.store().await?;
+    let attempt = || core(server.clone(), subject.clone(), log.clone(), Arc::clone(&state));
+    retry_until(&stop, &state, "nats", attempt).await;
+}
+
+async fn core(server: Server, subject: String, log: Log, state: Arc<IntakeState>) -> Result<(), String> {
+    let client = server.connect(&state).await?;
+    let subscription =
+        client.subscribe(subject.clone()).await.map_err(|error| format!("subscribe {subject}: {error}"))?;
+    client.flush().await.map_err(|error| format!("flush the subscription: {error}"))?;
+    state.up();
+    info!(url = %server.url, %subject, "nats subscribed");
+    let mut bursts = subscription.ready_chunks(BURST_MESSAGES_MAX);
+    let mut intake = Intake::new(log, state);
+    while let Some(messages) = bursts.next().await {
+        for message in &messages {
+            let topic = message.subject.as_str().replace('.', "/");
+            intake.push(&record(Channel::Nats, &topic, &message.payload));
         }
-        Err("the subscription ended".to_owned())
-    };
-    retry_until(&stop, &state, &mut back_off, "nats", attempt).await;
+        intake.store().await?;
+    }
+    Err("the subscription ended".to_owned())
 }
 
 /// Runs the JetStream consumer until `stop`.
@@ -109,53 +113,54 @@ pub async fn run_jetstream(
     state: Arc<IntakeState>,
     stop: CancellationToken,
 ) {
-    let mut back_off = BackOff::default();
-    let attempt = async || -> Result<(), String> {
-        let client = server.connect(&state).await?;
-        let context = jetstream::new(client);
-        let consumer = consumer(&context, &source).await?;
-        state.up();
-        info!(url = %server.url, stream = %source.stream, durable = %source.durable, "jetstream consuming");
-        let messages = consumer
-            .stream()
-            .max_messages_per_batch(BURST_MESSAGES_MAX)
-            .expires(Duration::from_secs(20))
-            .heartbeat(Duration::from_secs(5))
-            .messages()
-            .await
-            .map_err(|error| format!("open the message stream: {error}"))?;
-        let mut bursts = messages.ready_chunks(BURST_MESSAGES_MAX);
-        let mut intake = Intake::new(log.clone(), Arc::clone(&state));
-        while let Some(messages) = bursts.next().await {
-            let mut taken = Vec::with_capacity(messages.len());
-            let mut trouble = None;
-            for message in messages {
-                match message {
-                    Ok(message) => {
-                        let topic = message.subject.as_str().replace('.', "/");
-                        intake.push(&record(Channel::Jetstream, &topic, &message.payload));
-                        taken.push(message);
-                    }
-                    Err(error) => trouble = Some(format!("take from the stream: {error}")),
+    let attempt = || pull(server.clone(), source.clone(), log.clone(), Arc::clone(&state));
+    retry_until(&stop, &state, "jetstream", attempt).await;
+}
+
+async fn pull(server: Server, source: StreamSource, log: Log, state: Arc<IntakeState>) -> Result<(), String> {
+    let client = server.connect(&state).await?;
+    let context = jetstream::new(client);
+    let consumer = consumer(&context, &source).await?;
+    state.up();
+    info!(url = %server.url, stream = %source.stream, durable = %source.durable, "jetstream consuming");
+    let messages = consumer
+        .stream()
+        .max_messages_per_batch(BURST_MESSAGES_MAX)
+        .expires(Duration::from_secs(20))
+        .heartbeat(Duration::from_secs(5))
+        .messages()
+        .await
+        .map_err(|error| format!("open the message stream: {error}"))?;
+    let mut bursts = messages.ready_chunks(BURST_MESSAGES_MAX);
+    let mut intake = Intake::new(log, state);
+    while let Some(messages) = bursts.next().await {
+        let mut taken = Vec::with_capacity(messages.len());
+        let mut trouble = None;
+        for message in messages {
+            match message {
+                Ok(message) => {
+                    let topic = message.subject.as_str().replace('.', "/");
+                    intake.push(&record(Channel::Jetstream, &topic, &message.payload));
+                    taken.push(message);
                 }
-            }
-            if let Err(why) = intake.store().await {
-                for message in &taken {
-                    // Giving it back is a courtesy; without it the server gives it again after ACK_WAIT.
-                    let _courtesy = message.ack_with(AckKind::Nak(Some(Duration::from_secs(1)))).await;
-                }
-                return Err(format!("store: {why}"));
-            }
-            for message in &taken {
-                message.ack().await.map_err(|error| format!("acknowledge: {error}"))?;
-            }
-            if let Some(trouble) = trouble {
-                return Err(trouble);
+                Err(error) => trouble = Some(format!("take from the stream: {error}")),
             }
         }
-        Err("the message stream ended".to_owned())
-    };
-    retry_until(&stop, &state, &mut back_off, "jetstream", attempt).await;
+        if let Err(why) = intake.store().await {
+            for message in &taken {
+                // Giving it back is a courtesy; without it the server gives it again after ACK_WAIT.
+                let _courtesy = message.ack_with(AckKind::Nak(Some(Duration::from_secs(1)))).await;
+            }
+            return Err(format!("store: {why}"));
+        }
+        for message in &taken {
+            message.ack().await.map_err(|error| format!("acknowledge: {error}"))?;
+        }
+        if let Some(trouble) = trouble {
+            return Err(trouble);
+        }
+    }
+    Err("the message stream ended".to_owned())
 }
 
 async fn consumer(
@@ -187,13 +192,13 @@ async fn consumer(
 }
 
 /// Runs `attempt` again and again, with growing pauses, until `stop`.
-pub(crate) async fn retry_until(
+pub(crate) async fn retry_until<F: Future<Output = Result<(), String>> + Send>(
     stop: &CancellationToken,
     state: &IntakeState,
-    back_off: &mut BackOff,
     door: &'static str,
-    attempt: impl AsyncFn() -> Result<(), String>,
+    attempt: impl Fn() -> F,
 ) {
+    let mut back_off = BackOff::default();
     loop {
         let stored = state.report().stored;
         let ended = tokio::select! {

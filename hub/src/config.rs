@@ -34,8 +34,7 @@ impl From<Span> for String {
 #[serde(try_from = "String", into = "String")]
 pub struct Size(pub u64);
 
-const SIZE_UNITS: [(&str, u64); 5] =
-    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
+const SIZE_UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
 
 impl TryFrom<String> for Size {
     type Error = String;
@@ -52,8 +51,7 @@ impl TryFrom<String> for Size {
 }
 impl From<Size> for String {
     fn from(size: Size) -> String {
-        let (name, unit) =
-            SIZE_UNITS.iter().find(|(_, unit)| size.0 != 0 && size.0 % unit == 0).unwrap_or(&("", 1));
+        let (name, unit) = SIZE_UNITS.iter().find(|(_, unit)| size.0 != 0 && size.0 % unit == 0).unwrap_or(&("", 1));
         format!("{}{name}", size.0 / unit)
     }
 }
@@ -384,8 +382,13 @@ mod tests {
     fn the_environment_overrides_the_file() {
         let config = load(
             "data = \"a\"\n[http]\nlisten = \"127.0.0.1:1\"",
-            &[("GREENHUB_HTTP_LISTEN", "127.0.0.1:2"), ("GREENHUB_DATA", "b"), ("GREENHUB_NATS_ENABLED", "true"),
-              ("GREENHUB_DEMO_PASSWORD", "ignored here"), ("HOME", "/")],
+            &[
+                ("GREENHUB_HTTP_LISTEN", "127.0.0.1:2"),
+                ("GREENHUB_DATA", "b"),
+                ("GREENHUB_NATS_ENABLED", "true"),
+                ("GREENHUB_DEMO_PASSWORD", "ignored here"),
+                ("HOME", "/"),
+            ],
         )
         .expect("good");
         assert_eq!((config.http.listen.port(), config.data.as_path()), (2, Path::new("b")));

@@ -26,13 +26,7 @@ impl Intakes {
                 url: config.nats.url.clone(),
                 credentials: credentials(&config.nats.username, &config.nats.password),
             };
-            intakes.tasks.spawn(nats::run_core(
-                server,
-                config.nats.subject.clone(),
-                log.clone(),
-                state,
-                stop.clone(),
-            ));
+            intakes.tasks.spawn(nats::run_core(server, config.nats.subject.clone(), log.clone(), state, stop.clone()));
         }
         if config.jetstream.enabled {
             let state = intakes.state("jetstream");
