@@ -36,8 +36,7 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if let Some(file) = Files::get(name).filter(|_| !name.is_empty()) {
         return answer(name, file, &headers);
     }
-    // A name with an extension is a file that is not there; a page has none.
-    if name.rsplit('/').next().is_some_and(|last| last.contains('.')) {
+    if is_file(name) {
         return Problem::not_found(format!("There is no file {path}.")).into_response();
     }
     match Files::get("index.html") {
@@ -47,6 +46,13 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, [kind], NOT_BUILT).into_response()
         }
     }
+}
+
+/// Names of files, as opposed to views. A dot alone says nothing: ids of alarms have dots.
+fn is_file(name: &str) -> bool {
+    const KINDS: [&str; 13] =
+        ["js", "mjs", "css", "map", "html", "json", "txt", "svg", "png", "ico", "woff2", "webmanifest", "wasm"];
+    name.starts_with("assets/") || name.rsplit_once('.').is_some_and(|(_, kind)| KINDS.contains(&kind))
 }
 
 fn answer(name: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {

@@ -184,3 +184,28 @@ async fn long_answers_are_compressed_for_those_who_can_read_them() {
     let small = hub.http.get(hub.url("/healthz")).header("accept-encoding", "gzip").send().await.expect("an answer");
     assert!(!small.headers().contains_key("content-encoding"));
 }
+
+#[tokio::test]
+async fn every_view_of_the_console_is_an_address_and_files_are_asked_for_again() {
+    let hub = Hub::start().await;
+    let get = |path: &str| hub.http.get(hub.url(path));
+    let page = get("/").send().await.expect("an answer");
+    let built = page.status() == 200;
+    assert!(built || page.status() == 503, "built, or it says that it is not");
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let tag = page.headers().get("etag").cloned();
+    let text = page.text().await.expect("text");
+    assert!(built || text.contains("网页资源尚未构建"), "{text}");
+    for view in ["/alarms", "/alarms/C-1.OVER_TEMPERATURE.7", "/map/units/P-1"] {
+        let deep = get(view).send().await.expect("an answer").text().await.expect("text");
+        assert_eq!(deep, text, "{view} is a view of the console");
+    }
+    for file in ["/nothing.js", "/assets/nothing", "/robots.txt"] {
+        assert_eq!(get(file).send().await.expect("an answer").status(), 404, "{file}");
+    }
+    if let Some(tag) = tag {
+        let again = get("/").header("if-none-match", tag).send().await.expect("an answer");
+        assert_eq!(again.status(), 304);
+        assert_eq!(again.headers()["cache-control"], "no-cache");
+    }
+}

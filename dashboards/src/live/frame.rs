@@ -1,7 +1,7 @@
 //! JSON frames, put together from the fragments that each state keeps of itself.
 
 use super::cursor::Cursor;
-use super::store::{Delta, Removed};
+use super::delta::{Delta, Removed};
 use super::table::State;
 use axum::extract::ws::Utf8Bytes;
 use greenhub_model::ReceivedTime;

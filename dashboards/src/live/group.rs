@@ -19,9 +19,9 @@
 
 use super::Inner;
 use super::cursor::Cursor;
+use super::delta::{Delta, Held, Leaving};
 use super::filter::{Filter, GroupKey};
 use super::frame;
-use super::store::{Held, Leaving};
 use axum::extract::ws::Utf8Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -206,7 +206,7 @@ impl Group {
         self.own_frame(live, state, version, &delta)
     }
 
-    fn own_frame(&self, live: &Inner, state: &State, from: u64, delta: &super::store::Delta) -> Arc<Frame> {
+    fn own_frame(&self, live: &Inner, state: &State, from: u64, delta: &Delta) -> Arc<Frame> {
         let bytes = if delta.is_empty() {
             Utf8Bytes::default()
         } else {

@@ -16,6 +16,7 @@
 //! **Deliberately absent**: history, and any rule about what an update means.
 
 mod cursor;
+mod delta;
 mod filter;
 mod frame;
 mod group;

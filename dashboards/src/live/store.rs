@@ -9,13 +9,14 @@
 //! Readers ask for a [`Delta`] under a short lock; it holds shared pointers, so that encoding happens outside. A
 //! version that is older than what tombstones and the event ring remember has no delta, only a snapshot.
 
+use super::delta::{Delta, Held, Leaving, moved_view, on_list, on_map};
 use super::filter::Filter;
 use super::table::{State, Table, Thing};
 use greenhub_model::geodesy::LonLat;
 use greenhub_model::order::{Order, OrderState, OrderTrigger};
 use greenhub_model::view::{DeviceView, UnitView};
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, AlarmState, BatchOutput, DeviceId, OrderId, Output};
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 impl Thing for UnitView {
@@ -67,71 +68,6 @@ pub struct Bounds {
     pub tombstones: usize,
     /// Most alarm events remembered.
     pub events: usize,
-}
-
-/// What a viewer has to be told.
-#[derive(Default)]
-pub struct Delta {
-    /// New states of units.
-    pub units: Vec<Arc<State<UnitView>>>,
-    /// New states of devices.
-    pub devices: Vec<Arc<State<DeviceView>>>,
-    /// New states of alarms, those that ended included.
-    pub alarms: Vec<Arc<State<Alarm>>>,
-    /// New states of orders, those that ended included.
-    pub orders: Vec<Arc<State<Order>>>,
-    /// Every alarm event, in order.
-    pub events: Vec<Arc<State<AlarmEvent>>>,
-    /// Ids to forget.
-    pub removed: Removed,
-}
-
-/// Ids to forget.
-#[derive(Default)]
-pub struct Removed {
-    /// Units struck off or out of the box.
-    pub units: Vec<DeviceId>,
-    /// Devices struck off or out of the box.
-    pub devices: Vec<DeviceId>,
-    /// Alarms that are over.
-    pub alarms: Vec<AlarmId>,
-    /// Orders that are over.
-    pub orders: Vec<OrderId>,
-}
-
-impl Removed {
-    /// Nothing to forget.
-    pub fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.devices.is_empty() && self.alarms.is_empty() && self.orders.is_empty()
-    }
-}
-
-impl Delta {
-    /// Nothing to tell.
-    pub fn is_empty(&self) -> bool {
-        self.units.is_empty()
-            && self.devices.is_empty()
-            && self.alarms.is_empty()
-            && self.orders.is_empty()
-            && self.events.is_empty()
-            && self.removed.is_empty()
-    }
-}
-
-/// Things inside a box that some viewer of a group may hold; empty and unused where the filter has no box.
-#[derive(Default)]
-pub struct Held {
-    units: HashSet<DeviceId>,
-    devices: HashSet<DeviceId>,
-}
-
-/// How a delta treats things outside the box.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Leaving {
-    /// Name only those that [`Held`] says somebody has; for a group that is in step.
-    Held,
-    /// Name every changed one; for a viewer of which only the cursor is known.
-    Changed,
 }
 
 /// The live state.
@@ -357,67 +293,5 @@ impl Store {
             delta.orders = self.orders.all().cloned().collect();
         }
         delta
-    }
-}
-
-/// Changes of a kind that a box narrows.
-fn on_map<T: Thing>(
-    table: &Table<T>,
-    version: u64,
-    filter: &Filter,
-    held: &mut HashSet<T::Id>,
-    leaving: Leaving,
-    put: &mut Vec<Arc<State<T>>>,
-    gone: &mut Vec<T::Id>,
-) {
-    let boxed = filter.bbox.is_some();
-    for change in table.since(version) {
-        let id = change.state.value.id();
-        if change.alive && filter.sees(change.state.value.place()) {
-            if boxed && !held.contains(id) {
-                held.insert(id.clone());
-            }
-            put.push(change.state.clone());
-        } else if !boxed || leaving == Leaving::Changed || held.remove(id) {
-            gone.push(id.clone());
-        }
-    }
-}
-
-/// Changes of a kind that is always shown whole. The last state of what ended is told beside its removal.
-fn on_list<T: Thing>(table: &Table<T>, version: u64, put: &mut Vec<Arc<State<T>>>, gone: &mut Vec<T::Id>) {
-    for change in table.since(version) {
-        put.push(change.state.clone());
-        if !change.alive {
-            gone.push(change.state.value.id().clone());
-        }
-    }
-}
-
-/// What enters and leaves when the box moves, and what changed meanwhile.
-fn moved_view<T: Thing>(
-    table: &Table<T>,
-    version: u64,
-    old: Option<&Filter>,
-    new: &Filter,
-    held: &mut HashSet<T::Id>,
-    put: &mut Vec<Arc<State<T>>>,
-    gone: &mut Vec<T::Id>,
-) {
-    for change in table.since(0) {
-        let place = change.state.value.place();
-        let id = change.state.value.id();
-        let fresh = change.version > version;
-        let was_seen = old.is_some_and(|old| old.sees(place));
-        if change.alive && new.sees(place) {
-            if fresh || !was_seen {
-                put.push(change.state.clone());
-            }
-            if new.bbox.is_some() {
-                held.insert(id.clone());
-            }
-        } else if fresh || (was_seen && change.alive) {
-            gone.push(id.clone());
-        }
     }
 }
