@@ -133,6 +133,7 @@ export type AlarmEventKind =
   | 'unshelved'
   | 'commented'
   | 'reprioritised'
+  | 'reset'
 
 export interface AlarmEvent {
   alarm: string
@@ -243,7 +244,8 @@ export interface Quarantined {
 }
 
 export interface QuarantineCount {
-  device: string | null
+  /** Empty where the topic named none; then the sender stands in `principal`. */
+  device: string
   principal: string
   reason: RejectCode
   count: number

@@ -129,6 +129,7 @@ const en: Words = {
     unshelved: 'Unshelved',
     commented: 'Comment',
     reprioritised: 'Reprioritised',
+    reset: 'Reset',
   },
   alarm: {
     list: 'Alarms',

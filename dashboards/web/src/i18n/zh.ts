@@ -128,6 +128,7 @@ const zh = {
     unshelved: '取消搁置',
     commented: '备注',
     reprioritised: '改级',
+    reset: '复位',
   },
   alarm: {
     list: '报警',

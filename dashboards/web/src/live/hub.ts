@@ -157,7 +157,10 @@ function stopNow(): void {
 }
 
 function hurry(): void {
-  if (document.visibilityState === 'visible') perform(link.hurry(mind, performance.now()))
+  if (document.visibilityState !== 'visible') return
+  // A connect that began while the network was away may hang in retransmission: begin a fresh one.
+  if (mind.phase === 'connecting' && performance.now() - mind.since > 500) drop()
+  perform(link.hurry(mind, performance.now()))
 }
 
 function heartbeat(): void {
@@ -172,7 +175,7 @@ export function hold(check: () => Promise<boolean>): () => void {
   if (users === 1 || mind.phase === 'stopped') {
     window.addEventListener('online', hurry)
     document.addEventListener('visibilitychange', hurry)
-    timer = window.setInterval(heartbeat, 500)
+    timer = window.setInterval(heartbeat, 250)
     perform(link.start(mind, performance.now()))
   }
   return () => {

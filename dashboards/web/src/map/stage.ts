@@ -62,7 +62,8 @@ export interface StageOptions {
   interactive: boolean
   onCamera: (camera: Camera) => void
   onPick: (targets: Target[], at: { x: number; y: number }) => void
-  onHover: (target: Target | null) => void
+  /** The drawer was replaced by the flat one. */
+  onFlat: () => void
 }
 
 const CANVAS_LABEL_ZOOM = 14.6
@@ -377,6 +378,7 @@ export class Stage {
   private goFlat(): void {
     this.renderer.destroy()
     this.renderer = new FlatRenderer()
+    this.options.onFlat()
     this.mount()
     this.needsDraw = true
   }
@@ -501,7 +503,6 @@ export class Stage {
     if (target?.id === this.hovered?.id && target?.kind === this.hovered?.kind) return
     this.hovered = target
     this.map.getCanvas().style.cursor = target === null ? '' : 'pointer'
-    this.options.onHover(target)
     this.needsDraw = true
   }
 

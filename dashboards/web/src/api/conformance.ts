@@ -1,0 +1,54 @@
+/**
+ * Proof, at compile time, that `types.ts` and `client.ts` say what the server's own document says. `schema.d.ts` is made
+ * from `openapi.json` by `npm run api` before every check and build, so page and server cannot drift apart unseen.
+ *
+ * The document marks members that may be null as optional; the server always sends them, hence `Whole`. Tracks and
+ * histories are tuples here and plain arrays in the document, so only their paths are held against it.
+ */
+import type { Reads, Writes } from './client'
+import type { components, paths } from './schema'
+import type * as Ours from './types'
+
+type Theirs = components['schemas']
+
+type Whole<T> = T extends readonly unknown[]
+  ? { [K in keyof T]: Whole<T[K]> }
+  : T extends object
+    ? { [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }
+    : T
+
+/** What they send can be read as ours. */
+type Reads_<Sent, Read> = [Whole<Sent>] extends [Read] ? true : { sent: Whole<Sent>; read: Read }
+/** The same words, none more, none less. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : { missing: Exclude<B, A> }) : { extra: Exclude<A, B> }
+
+type PathsOfWrites = { [K in keyof Writes]: K extends `${string} ${infer P}` ? P : never }[keyof Writes]
+
+/** A line that does not hold makes `true` unassignable and names the difference. */
+export const proofs: [
+  Reads_<Theirs['UnitView'], Ours.UnitView>,
+  Reads_<Theirs['DeviceView'], Ours.DeviceView>,
+  Reads_<Theirs['Alarm'], Ours.Alarm>,
+  Reads_<Theirs['AlarmEvent'], Ours.AlarmEvent>,
+  Reads_<Theirs['AlarmDetail'], Ours.AlarmDetail>,
+  Reads_<Theirs['AlarmAnswer'], { alarm: Ours.Alarm }>,
+  Reads_<Theirs['Order'], Ours.Order>,
+  Reads_<Theirs['OrderDetail'], Ours.OrderDetail>,
+  Reads_<Theirs['CountRow'], Omit<Ours.QuarantineCount, 'reason'>>,
+  Reads_<Theirs['Ledger'], Ours.Ledger>,
+  Reads_<Theirs['SystemInfo'], Ours.SystemView>,
+  Reads_<Theirs['LoginAnswer'], Ours.Session>,
+  Reads_<Theirs['Person'], Ours.SessionUser>,
+  Same<Theirs['Class'], Ours.DeviceClass>,
+  Same<Theirs['AlarmState'], Ours.AlarmState>,
+  Same<Theirs['AlarmEventKind'], Ours.AlarmEventKind>,
+  Same<Theirs['OrderState'], Ours.OrderState>,
+  Same<Theirs['Role'], Ours.Role>,
+  Same<Theirs['Channel'], Ours.Channel>,
+  Same<Theirs['Reject']['reason'], Ours.RejectCode>,
+  Same<keyof Reads, keyof Reads & keyof paths>,
+  Same<PathsOfWrites, PathsOfWrites & keyof paths>,
+] = [
+  true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true,
+]
