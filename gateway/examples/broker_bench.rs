@@ -58,7 +58,7 @@ async fn main() -> Result<(), Failure> {
 }
 
 async fn serve(dir: PathBuf, port: u16) -> Result<(), Failure> {
-    let log = Log::open(LogConfig::at(dir.join("log")), Arc::new(RealDisk::default()), Arc::new(SystemClock))?;
+    let log = Log::open(LogConfig::at(dir.join("log")), Arc::new(RealDisk), Arc::new(SystemClock))?;
     let listen = Some(SocketAddr::from(([127, 0, 0, 1], port)));
     let config = BrokerConfig { listen, ..BrokerConfig::local(dir.join("mqtt")) };
     let broker = Broker::start(config, log, Arc::new(Door)).await?;

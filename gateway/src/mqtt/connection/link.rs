@@ -10,18 +10,17 @@
 //! of all bursts of a batch leave in one write. The 64 KiB buffer and the burst belong to the thread, not to the
 //! connection: an idle connection costs no buffer. No lock is taken on the publish path but the log's own.
 
+mod flow;
+
 use super::entrance::Entered;
 use super::{End, Ended, FAREWELL_MAX};
 use crate::mqtt::router::Session;
-use crate::mqtt::session::change::Change;
-use crate::mqtt::session::inbound::{Ack, Inbound, Work};
-use crate::mqtt::session::outbound::Settled;
+use crate::mqtt::session::inbound::{Inbound, Work};
 use crate::mqtt::session::pace::{Pace, Verdict};
-use crate::mqtt::shared::{Asked, Control, Gate, Shared, count, now};
-use crate::mqtt::wire::packet::AckKind;
-use crate::mqtt::wire::{Reason, Refused, answer};
-use futures_util::future::BoxFuture;
-use greenhub_storage::log::{AppendError, Burst, Commit, Ticket};
+use crate::mqtt::shared::{Asked, Control, Gate, Shared, count};
+use crate::mqtt::wire::answer;
+use flow::{Pending, Stalled};
+use greenhub_storage::log::Burst;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -49,25 +48,6 @@ thread_local! {
     static SCRATCH: RefCell<(Vec<u8>, Work<Burst>)> = RefCell::new((vec![0; CARRY + CHUNK], Work::default()));
 }
 
-/// A burst on its way to the disk and what is to be done when it is there.
-struct Pending {
-    outcome: Outcome,
-    acks: Vec<Ack>,
-    /// Packet ids of QoS 2 messages that may be sent then.
-    assigned: Vec<(u16, u64)>,
-    /// Session changes are among its records.
-    recorded: bool,
-}
-
-enum Outcome {
-    /// Nothing to wait for but those before it.
-    Free,
-    Ticket(Commit),
-    Failed(Reason),
-}
-
-type Stalled = BoxFuture<'static, (Result<Ticket, AppendError>, Pending)>;
-
 pub(super) struct Link<'a, S> {
     shared: &'a Arc<Shared>,
     stream: &'a mut S,
@@ -93,13 +73,6 @@ pub(super) struct Link<'a, S> {
     began: Instant,
     timer: Pin<Box<Sleep>>,
     armed: Duration,
-}
-
-fn refusal(error: &AppendError) -> Reason {
-    match error {
-        AppendError::Refusing { .. } | AppendError::Full => Reason::QUOTA,
-        AppendError::TooLarge => Reason::PACKET_TOO_LARGE,
-    }
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
@@ -145,10 +118,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     /// What the farewell needs. A burst that still waits for room in the log gets it first: it may hold QoS 0
     /// messages sent right before DISCONNECT.
     pub async fn into_ended(mut self) -> Ended {
-        if let Some(stalled) = self.stalled.take() {
-            if tokio::time::timeout(FAREWELL_MAX, stalled).await.is_err() {
-                count(&self.shared.counters.not_stored, 1);
-            }
+        if let Some(stalled) = self.stalled.take()
+            && tokio::time::timeout(FAREWELL_MAX, stalled).await.is_err()
+        {
+            count(&self.shared.counters.not_stored, 1);
         }
         let rest = self.out.split_off(self.written);
         Ended { inbound: self.inbound, session: self.session, gate: self.gate, settled: self.settled, rest }
@@ -222,25 +195,22 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             }
             count(&self.shared.counters.bytes_in, got as u64);
             let mut carry = std::mem::take(&mut self.carry);
-            let taken = if kept == carry.len() {
+            if kept == carry.len() {
                 carry.clear();
                 let bytes = &buffer[..kept + got];
                 let taken = self.receive(bytes, work)?;
                 carry.extend_from_slice(&bytes[taken..]);
-                taken
             } else {
                 carry.extend_from_slice(&buffer[..got]);
                 let taken = self.receive(&carry, work)?;
                 carry.drain(..taken);
-                taken
-            };
+            }
             if carry.is_empty() && carry.capacity() > CARRY {
                 carry = vec![];
             }
             self.carry = carry;
-            if taken > 0 {
-                self.pace.heard(self.since(), work.publishes);
-            }
+            // Any byte is a sign of life: a large packet may take longer than a keep-alive on a slow line.
+            self.pace.heard(self.since(), work.publishes);
             Ok(true)
         })
     }
@@ -281,154 +251,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             (_, Some(goodbye)) => Err(End::Goodbye(goodbye)),
             (Ok(taken), None) => Ok(taken),
         }
-    }
-
-    /// The client's acknowledgements; adds the records they need and returns packet ids newly assigned.
-    fn settle(&mut self, work: &mut Work<Burst>) -> Result<Vec<(u16, u64)>, Refused> {
-        let (version, logged, epoch) = {
-            let setup = self.inbound.setup();
-            (setup.version, setup.logged, setup.epoch)
-        };
-        let mut remember = vec![];
-        let settles = std::mem::take(&mut work.settles);
-        let mut outbound = self.session.outbound();
-        for &(kind, id, reason) in &settles {
-            match outbound.settle(kind, id, reason) {
-                Settled::Done(position) if logged => self.settled.push(position),
-                Settled::Remember(id, position) => remember.push((id, position)),
-                Settled::Release(id, reason) => answer::ack(version, AckKind::PubRel, id, reason, &mut self.out),
-                Settled::Done(_) | Settled::Unknown => {}
-            }
-        }
-        drop(outbound);
-        work.settles = settles;
-        if !remember.is_empty() {
-            work.acks.extend(remember.iter().map(|(id, _)| Ack {
-                kind: AckKind::PubRel,
-                id: *id,
-                reason: Reason::SUCCESS,
-            }));
-            self.inbound.record(&Change::Received { epoch, sent: remember }, work)?;
-        }
-        self.more = true;
-        self.take_outbound(work)
-    }
-
-    /// Takes what the session has for the socket, and records what must be recorded before more may be sent.
-    fn take_outbound(&mut self, work: &mut Work<Burst>) -> Result<Vec<(u16, u64)>, Refused> {
-        let mut outbound = self.session.outbound();
-        outbound.pump(now());
-        let before = self.out.len();
-        outbound.take_ready(&mut self.out);
-        self.more = self.out.len() > before;
-        let assigned = outbound.unconfirmed();
-        self.settled.append(&mut outbound.given_up());
-        outbound.count();
-        drop(outbound);
-        let epoch = self.inbound.setup().epoch;
-        if !assigned.is_empty() {
-            self.inbound.record(&Change::Assigned { epoch, sent: assigned.clone() }, work)?;
-        }
-        if self.settled.len() >= SETTLED_MAX {
-            self.record_settled(work)?;
-        } else if !self.settled.is_empty() && self.settle_by.is_none() {
-            self.settle_by = Some(self.since() + SETTLED_WAIT);
-            self.arm();
-        }
-        Ok(assigned)
-    }
-
-    fn record_settled(&mut self, work: &mut Work<Burst>) -> Result<(), Refused> {
-        self.settle_by = None;
-        if self.settled.is_empty() {
-            return Ok(());
-        }
-        let (epoch, positions) = (self.inbound.setup().epoch, std::mem::take(&mut self.settled));
-        self.inbound.record(&Change::Settled { epoch, positions }, work)
-    }
-
-    /// The router or an acknowledgement made something ready.
-    fn fetch(&mut self) -> Result<(), End> {
-        SCRATCH.with_borrow_mut(|(_, work)| {
-            work.clear(Burst::clear);
-            let assigned = self.take_outbound(work).map_err(End::Refused)?;
-            self.append(work, assigned);
-            Ok(())
-        })
-    }
-
-    /// Sends the records on their way to the disk.
-    fn append(&mut self, work: &mut Work<Burst>, assigned: Vec<(u16, u64)>) {
-        let pending = Pending {
-            outcome: Outcome::Free,
-            acks: if work.acks.is_empty() { vec![] } else { work.acks.clone() },
-            assigned,
-            recorded: work.recorded > 0,
-        };
-        self.awaiting += pending.acks.len();
-        if work.records.is_empty() {
-            if !pending.acks.is_empty() {
-                self.pipeline.push_back(pending);
-            }
-            return;
-        }
-        match self.shared.log.try_append(&work.records) {
-            Ok(ticket) => self.follow(Ok(ticket), pending),
-            Err(AppendError::Full) if self.stalled.is_none() => {
-                let (log, burst) = (self.shared.log.clone(), std::mem::take(&mut work.records));
-                self.stalled = Some(Box::pin(async move { (log.append(&burst).await, pending) }));
-            }
-            Err(error) => self.follow(Err(error), pending),
-        }
-    }
-
-    fn follow(&mut self, appended: Result<Ticket, AppendError>, mut pending: Pending) {
-        let silent = pending.acks.is_empty() && pending.assigned.is_empty() && !pending.recorded;
-        pending.outcome = match appended {
-            Ok(_) if silent => return,
-            Ok(ticket) => Outcome::Ticket(ticket.committed()),
-            Err(error) => Outcome::Failed(refusal(&error)),
-        };
-        self.pipeline.push_back(pending);
-    }
-
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(stalled) = &mut self.stalled else { return false };
-        let Poll::Ready((appended, pending)) = stalled.as_mut().poll(cx) else { return false };
-        self.stalled = None;
-        self.follow(appended, pending);
-        true
-    }
-
-    /// Answers the bursts whose outcome is known, in order.
-    fn poll_commits(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        let mut any = false;
-        while let Some(front) = self.pipeline.front_mut() {
-            let outcome = match &mut front.outcome {
-                Outcome::Free => Ok(()),
-                Outcome::Failed(reason) => Err(*reason),
-                Outcome::Ticket(commit) => match Pin::new(commit).poll(cx) {
-                    Poll::Pending => break,
-                    Poll::Ready(result) => result.map_err(|_| Reason::UNSPECIFIED),
-                },
-            };
-            let Some(pending) = self.pipeline.pop_front() else { break };
-            self.awaiting -= pending.acks.len();
-            any = true;
-            match outcome {
-                Ok(()) => self.inbound.committed(&pending.acks, &mut self.out),
-                Err(reason) => {
-                    count(&self.shared.counters.not_stored, pending.acks.len().max(1) as u64);
-                    let failed = self.inbound.failed(&pending.acks, pending.recorded, reason, &mut self.out);
-                    failed.map_err(End::Refused)?;
-                }
-            }
-            if !pending.assigned.is_empty() {
-                self.session.outbound().confirm(&pending.assigned, now());
-                self.more = true;
-            }
-        }
-        Ok(any)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {

@@ -12,9 +12,11 @@ mod link;
 
 use super::router::Session;
 use super::session::change::Change;
-use super::session::inbound::{Inbound, Work};
+use super::session::inbound::{Inbound, Records, Work};
 use super::shared::{Asked, Control, Gate, Shared, Stop, count};
 use super::wire::{Reason, Refused, answer};
+use greenhub_model::Record;
+use greenhub_model::record::RecordError;
 use greenhub_storage::log::Burst;
 use link::Link;
 use std::net::SocketAddr;
@@ -22,6 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tracing::{debug, info};
+
+impl Records for Burst {
+    fn push(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
+        Burst::push(self, record)
+    }
+}
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Default)]

@@ -169,10 +169,10 @@ impl Core {
 
     fn message(&mut self, record: &Record<'_>, bytes: &[u8], position: u64, received: i64) {
         let properties = Properties::decode(record.properties);
-        if let (2, Some(client), Channel::Mqtt) = (record.qos, properties.client, record.channel) {
-            if let Some(entry) = self.entry_mut(client).filter(|entry| entry.logged) {
-                entry.held.insert(record.packet_id);
-            }
+        if let (2, Some(client), Channel::Mqtt) = (record.qos, properties.client, record.channel)
+            && let Some(entry) = self.entry_mut(client).filter(|entry| entry.logged)
+        {
+            entry.held.insert(record.packet_id);
         }
         if record.retain {
             match record.payload {

@@ -234,9 +234,12 @@ impl Router {
 
     /// Takes note of a snapshot that has been written.
     async fn saved(&mut self) {
-        if !self.saving.as_ref().is_some_and(tokio::task::JoinHandle::is_finished) {
-            return;
+        if self.saving.as_ref().is_some_and(tokio::task::JoinHandle::is_finished) {
+            self.await_saving().await;
         }
+    }
+
+    async fn await_saving(&mut self) {
         let Some(saving) = self.saving.take() else { return };
         match saving.await {
             Ok(Some(saved)) => {
@@ -261,17 +264,9 @@ impl Router {
                 _ => break,
             }
         }
-        if let Some(saving) = self.saving.take() {
-            if let Err(error) = saving.await {
-                error!(%error, "writing a broker snapshot ended abnormally");
-            }
-        }
+        self.await_saving().await;
         self.save();
-        if let Some(saving) = self.saving.take() {
-            if let Ok(Some(saved)) = saving.await {
-                self.hold.advance(saved.needed);
-            }
-        }
+        self.await_saving().await;
         self.publish_figures();
     }
 }

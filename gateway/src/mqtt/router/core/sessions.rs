@@ -68,10 +68,10 @@ impl Core {
         (epoch, clean, expiry, will): (u64, bool, u32, Option<Will>),
     ) {
         let known = self.clients.get(client).copied();
-        if let Some(entry) = known.and_then(|number| self.entries[number as usize].as_ref()) {
-            if *entry.principal != *principal {
-                return self.effects.push(Effect::Attach(epoch, Err(Reason::NOT_AUTHORISED)));
-            }
+        if let Some(entry) = known.and_then(|number| self.entries[number as usize].as_ref())
+            && *entry.principal != *principal
+        {
+            return self.effects.push(Effect::Attach(epoch, Err(Reason::NOT_AUTHORISED)));
         }
         if let Some(number) = known.filter(|_| clean) {
             self.discard(number, logged);
@@ -144,11 +144,13 @@ impl Core {
 
     /// A clean start replaces the session. One in the log that is replaced by one that is not needs a record of its end.
     fn discard(&mut self, number: SessionNumber, logged: bool) {
-        if let Some(entry) = self.entries[number as usize].as_ref() {
-            if entry.logged && !logged && self.live {
-                let (client, principal, born) = (entry.client.clone(), entry.principal.clone(), entry.born);
-                self.effects.push(Effect::End { client, principal, born });
-            }
+        if let Some(entry) = self.entries[number as usize].as_ref()
+            && entry.logged
+            && !logged
+            && self.live
+        {
+            let (client, principal, born) = (entry.client.clone(), entry.principal.clone(), entry.born);
+            self.effects.push(Effect::End { client, principal, born });
         }
         self.end(number);
     }
@@ -242,10 +244,10 @@ impl Core {
     /// Puts an answer on the outbound half, when the connection that asked is still there.
     fn answer(&self, number: SessionNumber, epoch: u64, write: impl FnOnce(crate::mqtt::wire::Version, &mut Vec<u8>)) {
         let entry = self.entries[number as usize].as_ref().filter(|entry| self.live && entry.epoch == Some(epoch));
-        if let Some(entry) = entry {
-            if let Some((version, out)) = entry.session.outbound().ready_mut() {
-                write(version, out);
-            }
+        if let Some(entry) = entry
+            && let Some((version, out)) = entry.session.outbound().ready_mut()
+        {
+            write(version, out);
         }
     }
 

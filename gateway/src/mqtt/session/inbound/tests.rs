@@ -1,5 +1,7 @@
 use super::*;
+use crate::auth::Identity;
 use crate::mqtt::wire::frame::put_length;
+use greenhub_model::record::RecordError;
 use greenhub_model::{Class, DeviceId};
 use proptest::prelude::*;
 
