@@ -143,6 +143,7 @@ const en: Words = {
     action: 'Action',
     timeline: 'Timeline',
     members: 'Merged reports',
+    report: 'Report',
     explanation: 'Why this priority',
     order: 'Order',
     noOrder: 'No order',

@@ -142,6 +142,7 @@ const zh = {
     action: '处置',
     timeline: '经过',
     members: '合并的报告',
+    report: '报告',
     explanation: '级别依据',
     order: '关联派单',
     noOrder: '没有派单',
