@@ -16,6 +16,7 @@ pub const PAYLOAD_BYTES_MAX: usize = 8 << 20;
 /// State of one fetching door. Counters only grow.
 #[derive(Debug, Default)]
 pub struct IntakeState {
+    admits_unknown: bool,
     connected: AtomicBool,
     received: AtomicU64,
     stored: AtomicU64,
@@ -42,6 +43,11 @@ pub struct IntakeReport {
 }
 
 impl IntakeState {
+    /// A door that has not been opened yet. `admits_unknown` lets unregistered devices in (demo).
+    pub fn new(admits_unknown: bool) -> Self {
+        Self { admits_unknown, ..Self::default() }
+    }
+
     /// A copy for showing.
     pub fn report(&self) -> IntakeReport {
         IntakeReport {
@@ -82,7 +88,8 @@ impl Intake {
     /// Adds a message to the burst; one that no log record can hold is counted as refused.
     pub(crate) fn push(&mut self, record: &Record<'_>) {
         self.state.received.fetch_add(1, Ordering::Relaxed);
-        if record.payload.len() > PAYLOAD_BYTES_MAX || self.burst.push(record).is_err() {
+        let record = Record { unregistered: self.state.admits_unknown, ..*record };
+        if record.payload.len() > PAYLOAD_BYTES_MAX || self.burst.push(&record).is_err() {
             self.state.refused.fetch_add(1, Ordering::Relaxed);
         }
     }

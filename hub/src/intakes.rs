@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 pub struct Intakes {
     tasks: JoinSet<()>,
     states: Vec<(&'static str, Arc<IntakeState>)>,
+    admits_unknown: bool,
 }
 
 impl Intakes {
     /// Starts every door that the configuration switches on.
-    pub fn start(config: &Config, log: &Log, stop: &CancellationToken) -> Result<Self> {
-        let mut intakes = Intakes { tasks: JoinSet::new(), states: Vec::new() };
+    pub fn start(config: &Config, log: &Log, admits_unknown: bool, stop: &CancellationToken) -> Result<Self> {
+        let mut intakes = Intakes { tasks: JoinSet::new(), states: Vec::new(), admits_unknown };
         if config.nats.enabled {
             let state = intakes.state("nats");
             let server = Server {
@@ -57,7 +58,7 @@ impl Intakes {
     }
 
     fn state(&mut self, name: &'static str) -> Arc<IntakeState> {
-        let state = Arc::new(IntakeState::default());
+        let state = Arc::new(IntakeState::new(self.admits_unknown));
         self.states.push((name, Arc::clone(&state)));
         state
     }

@@ -135,7 +135,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     .context("start the fan-out thread")?;
     let streams = start_streams(config, &log, sender, &tables, &sinks)?;
     let broker = start_broker(config, &log, &db, &people, is_demo, clock.clone()).await?;
-    let intakes = Intakes::start(config, &log, &stop)?;
+    let intakes = Intakes::start(config, &log, is_demo, &stop)?;
     tokio::spawn(state::watch_inbox(log.clone(), config.data.clone(), stop.clone()));
 
     let overview = Arc::new(Overview {

@@ -49,7 +49,8 @@ pub async fn ingest() -> Result<()> {
             let peer = Peer::mosquitto_bare();
             let logins: Vec<Login> =
                 (0..connections).map(|n| Login { id: format!("B-{n:04}"), password: None }).collect();
-            let run = load::flood_all(&peer.address(), &logins, topic_of, &body, window, WARM, MEASURE);
+            let address = peer.address();
+            let run = load::flood_all(&address, &logins, topic_of, &body, window, WARM, MEASURE);
             theirs.push(figure(peer.pid().context("mosquitto runs")?, run).await?);
         }
         let (ours, theirs) = (median(&ours), median(&theirs));
@@ -95,7 +96,8 @@ pub async fn forward() -> Result<()> {
             let logins: Vec<Login> =
                 (0..connections).map(|n| Login { id: format!("B-{n:04}"), password: None }).collect();
             let subscriber = Login { id: "subscriber".into(), password: None };
-            let run = forwarded(&peer.address(), &subscriber, &logins, "greenhub/v1/#");
+            let address = peer.address();
+            let run = forwarded(&address, &subscriber, &logins, "greenhub/v1/#");
             theirs.push(figure(peer.pid().context("mosquitto runs")?, run).await?);
         }
         let (ours, theirs) = (median(&ours), median(&theirs));

@@ -123,7 +123,7 @@ async fn recorded_fleets_arrive_complete_in_tracks_and_on_the_map() {
         assert_eq!(ledger["quarantined"], 0, "{}: {ledger}", set.folder);
         let took = started.elapsed().as_secs_f64();
         for (unit, (points, (_, lon, lat))) in &by_unit {
-            let path = format!("/api/v1/units/{unit}/track?from={first}&to={last}&max_points=1000000");
+            let path = format!("/api/v1/units/{unit}/track?from={first}&to={last}&max_points=200000");
             until("the whole track", async || {
                 let track = api.get(&path).await;
                 let rows = track["points"].as_array().expect("points");

@@ -11,6 +11,7 @@ pub fn options(address: &str, client_id: &str) -> MqttOptions {
     let mut options = MqttOptions::new(client_id, host, port.parse().expect("a port"));
     options.set_keep_alive(Duration::from_secs(20));
     options.set_inflight(100);
+    options.set_max_packet_size(2 << 20, 2 << 20);
     options
 }
 

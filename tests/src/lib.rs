@@ -9,17 +9,13 @@ pub mod hub;
 pub mod live;
 pub mod peers;
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long a condition may take before a test gives up. Generous: machines are shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks `condition` every 20 ms until it answers; panics after [`PATIENCE`], saying what was awaited.
-pub async fn until<T, F>(what: &str, mut condition: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = condition().await {

@@ -86,6 +86,11 @@ impl Viewer {
         }
     }
 
+    /// All entities of a collection.
+    pub fn all(&self, collection: &str) -> impl Iterator<Item = &Value> {
+        self.state.get(collection).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// An entity.
     pub fn entity(&self, collection: &str, id: &str) -> Option<&Value> {
         self.state.get(collection).and_then(|entities| entities.get(id))

@@ -47,13 +47,13 @@ async fn an_alarm_is_raised_acknowledged_and_has_one_order_across_a_restart() {
     let is_ours = |a: &serde_json::Value| a["device"] == "T-PILE-1";
     viewer
         .until("the alarm with three merged raises", |v| {
-            v.state["alarms"].values().any(|a| is_ours(a) && a["count"] == 3)
+            v.all("alarms").any(|a| is_ours(a) && a["count"] == 3)
         })
         .await;
-    let shown = viewer.state["alarms"].values().find(|a| is_ours(a)).expect("just seen").clone();
+    let shown = viewer.all("alarms").find(|a| is_ours(a)).expect("just seen").clone();
     assert_eq!(shown["state"], "unacknowledged", "{shown}");
     let id = shown["id"].as_str().expect("an id").to_owned();
-    viewer.until("its order", |v| v.state["orders"].values().any(|o| o["alarm"] == id.as_str())).await;
+    viewer.until("its order", |v| v.all("orders").any(|o| o["alarm"] == id.as_str())).await;
 
     let answer = api.post(&format!("/api/v1/alarms/{id}/acknowledge"), &json!({"comment": "seen"})).await;
     assert_eq!(answer["alarm"]["state"], "acknowledged", "{answer}");

@@ -16,11 +16,11 @@ async fn recorded() -> (tempfile::TempDir, usize) {
         messages.push(match random.below(8) {
             0 => {
                 let active = random.below(3) > 0;
-                (format!("greenhub/v1/charger/R-{device}/alarm"), alarm(now, "OVER_TEMPERATURE", active, "major"))
+                (format!("greenhub/v1/charger/R-PILE-{device}/alarm"), alarm(now, "OVER_TEMPERATURE", active, "major"))
             }
             1 => (
-                format!("greenhub/v1/plant/R-F{}/reading", device % 3),
-                format!(r#"{{"time":{now},"values":{{"temperature":{}}}}}"#, 800 + random.below(120)).into_bytes(),
+                format!("greenhub/v1/plant/R-NOSE-{}/reading", device % 3),
+                format!(r#"{{"time":{now},"values":{{"h2s":{}}}}}"#, random.below(200) as f64 / 100.0).into_bytes(),
             ),
             _ => (format!("greenhub/v1/patrol/R-{device}/position"), position(now, 121.3 + n as f64 / 1e5, 31.2)),
         });
@@ -54,16 +54,16 @@ async fn candidate_rules_show_their_difference_and_write_nothing() {
     let (ok, rules, errors) = run(&["export", "rules", "--data", path]);
     assert!(ok, "{errors}");
     let file = guard.path().join("candidate.toml");
-    let stricter = rules.replace("limit = 850.0", "limit = 790.0");
-    assert_ne!(rules, stricter, "the builtin rules have a furnace limit of 850");
-    std::fs::write(&file, stricter).expect("write the candidate");
+    let hasty = rules.replace("on_delay_ms = 60000", "on_delay_ms = 0").replace("on_delay_ms = 120000", "on_delay_ms = 0");
+    assert_ne!(rules, hasty, "the builtin rules have delays");
+    std::fs::write(&file, hasty).expect("write the candidate");
     let before: Vec<_> = listing(guard.path());
     let (ok, report, errors) =
         run(&["replay", "--data", path, "--rules", file.to_str().expect("text"), "--json"]);
     assert!(ok, "{errors}");
     let report: Value = serde_json::from_str(&report).expect("the report is JSON");
-    let lost = report["difference"]["lost"].as_array().expect("lost alarms");
-    assert!(!lost.is_empty(), "{report}");
+    let gained = report["candidate"]["comparison"]["gained"].as_array().expect("gained alarms");
+    assert!(gained.iter().any(|alarm| alarm["device"] == "R-NOSE-0"), "{report}");
     assert_eq!(before, listing(guard.path()), "a replay must not write into the data directory");
 }
 

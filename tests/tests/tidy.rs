@@ -95,12 +95,13 @@ fn files_are_short_have_a_head_and_no_left_overs() {
     for source in &sources {
         let (text, name) = (read(source), source.display());
         let lines = text.lines().count();
-        let generated = source.to_string_lossy().contains("generated");
+        let generated = source.to_string_lossy().ends_with(".d.ts");
         if lines > 800 && !generated {
             broken.push(format!("{name}: {lines} lines, at most 800"));
         }
-        broken.extend(markers.iter().filter(|m| text.contains(m.as_str())).map(|m| format!("{name}: {m}")));
-        let is_rust = source.extension().is_some_and(|e| e == "rs");
+        let words = || text.split(|c: char| !c.is_alphanumeric() && c != '!');
+        broken.extend(markers.iter().filter(|m| words().any(|word| word == m.as_str())).map(|m| format!("{name}: {m}")));
+        let is_rust = source.extension().is_some_and(|e| e == "rs") && !source.to_string_lossy().ends_with("tests.rs");
         if is_rust && !text.trim_start().starts_with("//!") && !source.ends_with("build.rs") {
             broken.push(format!("{name}: no head that says what it is for"));
         }

@@ -21,11 +21,11 @@ use crate::restore;
 use greenhub_alarms::RuleSet;
 use greenhub_model::decode::Decode;
 use greenhub_model::ledger::Counts;
-use greenhub_model::{AlarmId, Batch, BatchOutput, Channel, Output, ReceivedTime};
+use greenhub_model::{AlarmId, Batch, BatchOutput, Channel, OrderId, Output, ReceivedTime};
 use greenhub_storage::snapshot::Snapshot;
 use parking_lot::Mutex;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub struct ReplayReport {
     pub span: Option<(ReceivedTime, ReceivedTime)>,
     /// Alarms that were raised or changed, by occurrence.
     pub alarms: Vec<AlarmSummary>,
+    /// Orders that were triggered.
+    pub orders: BTreeSet<OrderId>,
     /// The same span under candidate rules, where some were given.
     pub candidate: Option<CandidateReport>,
 }
@@ -184,6 +186,7 @@ struct Tally {
     counts: [Counts; Channel::ALL.len()],
     span: Option<(ReceivedTime, ReceivedTime)>,
     alarms: BTreeMap<AlarmId, AlarmSummary>,
+    orders: BTreeSet<OrderId>,
 }
 
 impl Tally {
@@ -199,6 +202,7 @@ impl Tally {
             counts: Default::default(),
             span: None,
             alarms: BTreeMap::new(),
+            orders: BTreeSet::new(),
         }
     }
 
@@ -220,8 +224,14 @@ impl Tally {
         canonical::write(output, &mut self.bytes);
         self.hasher.update(&self.bytes);
         for item in &output.items {
-            if let Output::Alarm(change) = item {
-                self.alarms.insert(change.alarm.id.clone(), AlarmSummary::of(&change.alarm));
+            match item {
+                Output::Alarm(change) => {
+                    self.alarms.insert(change.alarm.id.clone(), AlarmSummary::of(&change.alarm));
+                }
+                Output::Order(trigger) => {
+                    self.orders.insert(trigger.order.clone());
+                }
+                _ => {}
             }
         }
     }
@@ -237,6 +247,7 @@ impl Tally {
             counts: self.counts,
             span: self.span,
             alarms,
+            orders: std::mem::take(&mut self.orders),
             candidate: None,
         }
     }
