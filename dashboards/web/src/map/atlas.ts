@@ -1,4 +1,4 @@
-/** White glyphs of the mark classes on transparent ground, drawn once at start: nothing is downloaded. */
+/** The signs of the mark classes, drawn once at start: nothing is downloaded. */
 export const CELL = 64
 export const COLUMNS = 4
 export const ROWS = 2
@@ -41,3 +41,92 @@ export function drawAtlas(): HTMLCanvasElement {
 export function glyphPath(icon: number): string {
   return GLYPHS[icon] ?? ''
 }
+
+/** Bodies of the classes in a box from −1 to 1, in the order of `ICON`. */
+const BODIES: readonly ((pen: CanvasRenderingContext2D, r: number) => void)[] = [
+  (pen, r) => pen.arc(0, 0, r, 0, 2 * Math.PI),
+  (pen, r) => pen.roundRect(-r * 0.94, -r * 0.94, r * 1.88, r * 1.88, r * 0.34),
+  (pen, r) => corners(pen, r, 6, Math.PI / 2),
+  (pen, r) => pen.roundRect(-r * 0.74, -r * 0.92, r * 1.48, r * 1.84, r * 0.28),
+  (pen, r) => corners(pen, r * 1.22, 4, Math.PI / 2),
+  (pen, r) => pen.roundRect(-r * 0.95, -r * 0.72, r * 1.9, r * 1.44, r * 0.2),
+  (pen, r) => pen.arc(0, 0, r, 0, 2 * Math.PI),
+]
+/** Column of the heading wedge. */
+export const WEDGE = 7
+export const SPRITE_COLUMNS = 8
+/** Row 0: filled; row 1: hollow, for what is not heard or does not burn. */
+export const SPRITE_ROWS = 2
+/** A sprite reaches this far beyond the radius of its body, for the border. */
+export const SPRITE_REACH = 1.3
+
+function corners(pen: CanvasRenderingContext2D, r: number, count: number, from: number): void {
+  for (let i = 0; i < count; i += 1) {
+    const angle = from + (i * 2 * Math.PI) / count
+    const x = Math.cos(angle) * r
+    const y = -Math.sin(angle) * r
+    if (i === 0) pen.moveTo(x, y)
+    else pen.lineTo(x, y)
+  }
+  pen.closePath()
+}
+
+/**
+ * Whole marks as coverage: red is what takes the mark's colour, green the glyph in it, blue all of it with its border.
+ * One fetch and a few products a pixel then draw a mark; computing the shapes anew in each pixel of each frame made
+ * software rendering eight times slower.
+ */
+export function drawSprites(): HTMLCanvasElement {
+  const canvas = document.createElement('canvas')
+  canvas.width = CELL * SPRITE_COLUMNS
+  canvas.height = CELL * SPRITE_ROWS
+  const pen = canvas.getContext('2d')
+  if (pen === null) return canvas
+  pen.fillStyle = '#000'
+  pen.fillRect(0, 0, canvas.width, canvas.height)
+  pen.globalCompositeOperation = 'lighter'
+  pen.lineJoin = 'round'
+  const r = CELL / 2 / SPRITE_REACH
+  for (let row = 0; row < SPRITE_ROWS; row += 1) {
+    BODIES.forEach((body, column) => {
+      const path = () => {
+        pen.setTransform(1, 0, 0, 1, (column + 0.5) * CELL, (row + 0.5) * CELL)
+        pen.beginPath()
+        body(pen, r)
+      }
+      path()
+      pen.fillStyle = pen.strokeStyle = '#00f'
+      pen.fill()
+      pen.lineWidth = r * 0.36
+      pen.stroke()
+      if (row === 0) {
+        pen.fillStyle = '#f00'
+        pen.fill()
+      } else {
+        pen.save()
+        pen.clip()
+        pen.strokeStyle = '#f00'
+        pen.lineWidth = r * 0.44
+        pen.stroke()
+        pen.restore()
+        if (column === ICON_FIXTURE) return
+      }
+      const scale = (r * 1.5) / 24
+      pen.setTransform(scale, 0, 0, scale, (column + 0.5) * CELL - r * 0.75, (row + 0.5) * CELL - r * 0.75)
+      pen.fillStyle = row === 0 ? '#0f0' : '#f00'
+      pen.fill(new Path2D(GLYPHS[column] ?? ''), 'evenodd')
+    })
+  }
+  pen.setTransform(1, 0, 0, 1, (WEDGE + 0.5) * CELL, CELL / 2)
+  pen.beginPath()
+  corners(pen, r * 0.95, 3, Math.PI / 2)
+  pen.fillStyle = pen.strokeStyle = '#00f'
+  pen.fill()
+  pen.lineWidth = r * 0.36
+  pen.stroke()
+  pen.fillStyle = '#f00'
+  pen.fill()
+  return canvas
+}
+
+const ICON_FIXTURE = 6

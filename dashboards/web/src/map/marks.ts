@@ -46,6 +46,10 @@ export class Marks {
   readonly ids: (string | null)[] = []
   /** One past the highest slot in use. */
   count = 0
+  /** Some mark of this buffer shows a heading. */
+  headed = false
+  /** Some mark of this buffer stands out. */
+  loud = false
   /** Something changed since the last upload. */
   dirty = true
   bytes: Uint8Array
@@ -104,6 +108,8 @@ export class Marks {
         changed = true
       }
     }
+    if ((look.flags & Flag.heading) !== 0) this.headed = true
+    if ((look.flags & (Flag.emphasis | Flag.selected)) !== 0) this.loud = true
     if (changed) this.dirty = true
     return changed
   }

@@ -1,12 +1,12 @@
 /**
- * The marks on an own transparent WebGL2 canvas above the map: one upload per changed buffer, two instanced draws per
- * buffer (ordinary marks, then what stands out), whatever the number of marks. A move of a unit never repaints the
+ * The marks on an own transparent WebGL2 canvas above the map: one upload per changed buffer and at most three draws
+ * of points per buffer (wedges, ordinary marks, then what stands out), whatever the number of marks. A move of a unit never repaints the
  * basemap. A lost context is rebuilt from the marks' arrays, which are the truth.
  */
-import { drawAtlas } from './atlas'
+import { drawSprites } from './atlas'
 import { STRIDE, type Marks } from './marks'
 import { fitCanvas, type Frame, type MarkRenderer, type TrackLine } from './renderer'
-import { MARK_FRAGMENT, MARK_VERTEX, TRACK_FRAGMENT, TRACK_VERTEX } from './shaders'
+import { MARK_FRAGMENT, MARK_VERTEX, PLAIN_FRAGMENT, PLAIN_VERTEX, TRACK_FRAGMENT, TRACK_VERTEX } from './shaders'
 
 interface Uploaded {
   buffer: WebGLBuffer
@@ -20,6 +20,7 @@ interface Program {
 }
 
 interface Resources {
+  plain: Program
   marks: Program
   track: Program
   trackBuffer: WebGLBuffer
@@ -81,29 +82,41 @@ export class WebglRenderer implements MarkRenderer {
 
     this.drawTrack(res, frame, track)
 
-    const { program, at } = res.marks
+    for (const layer of layers) this.upload(res, layer)
+    this.begin(res.plain, frame)
+    for (const layer of layers) {
+      // The wedge lies under its mark; whoever stands still has none, and then the draw is not made.
+      for (const wedge of layer.headed ? [1, 0] : [0]) {
+        gl.uniform1i(res.plain.at('u_wedge'), wedge)
+        this.points(res, layer)
+      }
+    }
+    this.begin(res.marks, frame)
+    gl.uniform1f(res.marks.at('u_animate'), frame.animate ? 1 : 0)
+    gl.uniform1f(res.marks.at('u_soft'), 0.7 / frame.dpr)
+    gl.uniform3fv(res.marks.at('u_selected'), frame.palette.selected.map((c) => c / 255))
+    for (const layer of layers) if (layer.loud) this.points(res, layer)
+    gl.bindVertexArray(null)
+  }
+
+  private begin({ program, at }: Program, frame: Frame): void {
+    const gl = this.gl
     gl.useProgram(program)
     gl.uniformMatrix4fv(at('u_local'), false, frame.local)
+    gl.uniform1f(at('u_dpr'), frame.dpr)
     gl.uniform2f(at('u_viewport'), frame.width, frame.height)
     gl.uniform1f(at('u_time'), frame.time)
     gl.uniform4f(at('u_radii'), ...frame.radii)
     gl.uniform1f(at('u_bearing'), (frame.bearing_deg * Math.PI) / 180)
-    gl.uniform1f(at('u_animate'), frame.animate ? 1 : 0)
-    gl.uniform1f(at('u_soft'), 0.7 / frame.dpr)
     gl.uniform3fv(at('u_border'), frame.palette.border.map((c) => c / 255))
     gl.uniform3fv(at('u_glyph'), frame.palette.glyph.map((c) => c / 255))
-    gl.uniform3fv(at('u_selected'), frame.palette.selected.map((c) => c / 255))
-    for (const layer of layers) this.upload(res, layer)
-    for (let pass = 0; pass < 2; pass += 1) {
-      gl.uniform1i(at('u_pass'), pass)
-      for (const layer of layers) {
-        const uploaded = res.layers.get(layer)
-        if (uploaded === undefined || layer.count === 0) continue
-        gl.bindVertexArray(uploaded.array)
-        gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, layer.count)
-      }
-    }
-    gl.bindVertexArray(null)
+  }
+
+  private points(res: Resources, layer: Marks): void {
+    const uploaded = res.layers.get(layer)
+    if (uploaded === undefined || layer.count === 0) return
+    this.gl.bindVertexArray(uploaded.array)
+    this.gl.drawArrays(this.gl.POINTS, 0, layer.count)
   }
 
   private drawTrack(res: Resources, frame: Frame, track: TrackLine): void {
@@ -112,7 +125,7 @@ export class WebglRenderer implements MarkRenderer {
     if (count === 0) return
     if (track.dirty) {
       gl.bindBuffer(gl.ARRAY_BUFFER, res.trackBuffer)
-      gl.bufferData(gl.ARRAY_BUFFER, track.segments, gl.DYNAMIC_DRAW)
+      gl.bufferData(gl.ARRAY_BUFFER, corners(track.segments), gl.DYNAMIC_DRAW)
       track.dirty = false
     }
     const { program, at } = res.track
@@ -127,7 +140,7 @@ export class WebglRenderer implements MarkRenderer {
     ] as const) {
       gl.uniform1f(at('u_width'), width)
       gl.uniform3fv(at('u_rgb'), rgb.map((c) => c / 255))
-      gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, count)
+      gl.drawArrays(gl.TRIANGLES, 0, count * 6)
     }
     gl.bindVertexArray(null)
   }
@@ -157,6 +170,22 @@ export class WebglRenderer implements MarkRenderer {
   }
 }
 
+/** Two triangles a segment: both ends, and which corner of the line this vertex is. */
+function corners(segments: Float32Array): Float32Array {
+  const out = new Float32Array((segments.length / 4) * 36)
+  const order = [0, -1, 1, -1, 0, 1, 0, 1, 1, -1, 1, 1]
+  let o = 0
+  for (let i = 0; i < segments.length; i += 4) {
+    for (let corner = 0; corner < 12; corner += 2) {
+      out.set(segments.subarray(i, i + 4), o)
+      out[o + 4] = order[corner] ?? 0
+      out[o + 5] = order[corner + 1] ?? 0
+      o += 6
+    }
+  }
+  return out
+}
+
 function allocate(gl: WebGL2RenderingContext, bytes: number): Uploaded {
   const array = gl.createVertexArray()
   const buffer = gl.createBuffer()
@@ -172,14 +201,11 @@ function allocate(gl: WebGL2RenderingContext, bytes: number): Uploaded {
   for (const [location, size, offset] of floats) {
     gl.enableVertexAttribArray(location)
     gl.vertexAttribPointer(location, size, gl.FLOAT, false, STRIDE, offset)
-    gl.vertexAttribDivisor(location, 1)
   }
   gl.enableVertexAttribArray(4)
   gl.vertexAttribPointer(4, 4, gl.UNSIGNED_BYTE, true, STRIDE, 28)
-  gl.vertexAttribDivisor(4, 1)
   gl.enableVertexAttribArray(5)
   gl.vertexAttribIPointer(5, 4, gl.UNSIGNED_BYTE, STRIDE, 32)
-  gl.vertexAttribDivisor(5, 1)
   gl.bindVertexArray(null)
   return { buffer, array, bytes }
 }
@@ -220,7 +246,9 @@ function compile(gl: WebGL2RenderingContext, vertex: string, fragment: string): 
 function build(gl: WebGL2RenderingContext): Resources {
   const texture = gl.createTexture()
   gl.bindTexture(gl.TEXTURE_2D, texture)
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, drawAtlas())
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, drawSprites())
+  // Below this level neighbouring sprites would run into each other.
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAX_LEVEL, 4)
   gl.generateMipmap(gl.TEXTURE_2D)
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR)
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR)
@@ -229,10 +257,12 @@ function build(gl: WebGL2RenderingContext): Resources {
   gl.bindVertexArray(trackArray)
   gl.bindBuffer(gl.ARRAY_BUFFER, trackBuffer)
   gl.enableVertexAttribArray(0)
-  gl.vertexAttribPointer(0, 4, gl.FLOAT, false, 16, 0)
-  gl.vertexAttribDivisor(0, 1)
+  gl.vertexAttribPointer(0, 4, gl.FLOAT, false, 24, 0)
+  gl.enableVertexAttribArray(1)
+  gl.vertexAttribPointer(1, 2, gl.FLOAT, false, 24, 16)
   gl.bindVertexArray(null)
   return {
+    plain: compile(gl, PLAIN_VERTEX, PLAIN_FRAGMENT),
     marks: compile(gl, MARK_VERTEX, MARK_FRAGMENT),
     track: compile(gl, TRACK_VERTEX, TRACK_FRAGMENT),
     trackArray,
