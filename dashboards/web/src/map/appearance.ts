@@ -143,8 +143,15 @@ const STOPS: readonly (readonly [zoom: number, fixture: number, charger: number,
   [18, 7.5, 10, 12, 13],
 ]
 
-export function radii(zoom: number, skin: Skin): [number, number, number, number] {
+/** Up to this many units are drawn at full size however small the scale; more of them would only cover each other. */
+const CROWD = 600
+
+export function radii(zoom: number, skin: Skin, units = 0): [number, number, number, number] {
   const grow = skin === 'wall' ? 1.12 : 1
+  const crowded = Math.min(1, Math.max(0.4, Math.sqrt(CROWD / Math.max(1, units))))
+  // Zoomed in, only a few of them are on the screen.
+  const near = Math.min(1, Math.max(0, (zoom - 13.5) / 2))
+  const shrink = crowded + (1 - crowded) * near
   let low = STOPS[0]!
   let high = STOPS[STOPS.length - 1]!
   for (let i = 0; i + 1 < STOPS.length; i += 1) {
@@ -158,5 +165,5 @@ export function radii(zoom: number, skin: Skin): [number, number, number, number
   const span = high[0] - low[0]
   const u = span === 0 ? 0 : (zoom - low[0]) / span
   const at = (i: 1 | 2 | 3 | 4) => (low[i] + (high[i] - low[i]) * u) * grow
-  return [at(1), at(2), at(3), at(4)]
+  return [at(1), at(2), at(3), at(4) * shrink]
 }

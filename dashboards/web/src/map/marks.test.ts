@@ -130,6 +130,12 @@ describe('appearance', () => {
     expect(layerOf('plant', 'furnace')).toBe('plant')
   })
 
+  it('draws a crowd small while it is seen from afar', () => {
+    expect(radii(12, 'seat', 5_000)[3]).toBeCloseTo(radii(12, 'seat')[3] * 0.4)
+    expect(radii(12, 'seat', 100)).toEqual(radii(12, 'seat'))
+    expect(radii(16, 'seat', 5_000)).toEqual(radii(16, 'seat'))
+  })
+
   it('grows with the zoom and never jumps', () => {
     let before = radii(8, 'seat')
     for (let zoom = 8; zoom <= 20; zoom += 0.1) {

@@ -42,6 +42,10 @@ void main() {
     return;
   }
   float radius = u_radii[a_look.y];
+  if (u_wedge == 1 && radius < 4.0) {
+    gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+    return;
+  }
   vec4 clip = u_local * vec4(place_now(), 0.0, 1.0);
   clip.z = 0.0;
   gl_Position = clip;

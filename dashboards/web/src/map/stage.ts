@@ -423,7 +423,7 @@ export class Stage {
       height: this.box.clientHeight,
       dpr: window.devicePixelRatio || 1,
       time: this.drawnAt,
-      radii: radii(this.map.getZoom(), this.skin),
+      radii: radii(this.map.getZoom(), this.skin, this.units.slotOf.size),
       bearing_deg: this.map.getBearing(),
       palette: PALETTES[this.skin],
       animate: !this.calm.matches,
@@ -517,7 +517,7 @@ export class Stage {
     if (this.grid === null || now - this.grid.at > 250) this.grid = this.buildGrid(now)
     const centre = this.map.unproject([x, y])
     const at = { x: mercatorX(centre.lng) - this.origin.x, y: mercatorY(centre.lat) - this.origin.y }
-    const sizes = radii(zoom, this.skin)
+    const sizes = radii(zoom, this.skin, this.units.slotOf.size)
     const found: { target: Target; distance: number }[] = []
     for (const point of this.grid.grid.near(at.x, at.y, pixel * PICK_PX * 3)) {
       const entry = this.grid.list[point.ref]
