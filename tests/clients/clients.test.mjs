@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
-import { root, run, startHub } from './kit.mjs';
+import { root, run, startHub, until } from './kit.mjs';
 
 let hub;
 before(async () => { hub = await startHub(); });
@@ -37,15 +37,18 @@ for (const [version, code] of Object.entries(versions)) {
       assert.equal(published.code, 0, published.stderr);
       assert.deepEqual(await other.message, { payload, qos });
 
-      const sub = spawn('mosquitto_sub', ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-V', code.mosquitto, '-q', String(qos), '-t', topic + '/back', '-C', '1', '-d', '-F', 'got %q %p'], { stdio: ['ignore', 'pipe', 'inherit'] });
-      let text = '';
-      const exited = new Promise((done) => sub.on('exit', done));
-      await new Promise((ready) => sub.stdout.on('data', (chunk) => { text += chunk; if (/Subscribed/.test(text)) ready(); }));
-      const back = await control(topic + '/back', 0);
-      await back.publish('back'), await run('mosquitto_pub', ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '2', '-t', topic + '/back', '-m', 'back']);
-      assert.equal(await exited, 0, text);
-      assert.match(text, /got [012] back/);
-      await other.end(); await back.end();
+      const sub = spawn('mosquitto_sub', ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-V', code.mosquitto, '-q', String(qos), '-t', topic + '/back', '-C', '1', '-F', 'got %q %p'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let text = '', code_of_sub = null;
+      sub.stdout.on('data', (chunk) => { text += chunk; });
+      sub.on('exit', (exit) => { code_of_sub = exit; });
+      // The subscriber does not say when it is ready: publish until it has heard one.
+      await until('mosquitto_sub to hear a message', async () => {
+        await run('mosquitto_pub', ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '2', '-t', topic + '/back', '-m', 'back']);
+        return code_of_sub !== null;
+      });
+      assert.equal(code_of_sub, 0);
+      assert.match(text, new RegExp(`got ${qos} back`));
+      await other.end();
     });
 
     test(`mqtt.js, MQTT ${version}, QoS ${qos}`, async () => {

@@ -136,8 +136,13 @@ async fn admit<S: AsyncWrite + Unpin>(
     terms.granted.session_present = attached.present;
     let mut bytes = vec![];
     answer::connected(terms.version, &terms.granted, &mut bytes);
+    let told = async {
+        stream.write_all(&bytes).await?;
+        // Framing streams (WebSocket) keep bytes until they are told.
+        stream.flush().await
+    };
     // A peer that is gone is found out by the link loop's first read, which also says farewell in order.
-    let _ = tokio::time::timeout(super::FAREWELL_MAX, stream.write_all(&bytes)).await;
+    let _ = tokio::time::timeout(super::FAREWELL_MAX, told).await;
     attached.session.outbound().attach(terms.link, now());
     attached.session.ring();
     count(&shared.counters.accepted, 1);
