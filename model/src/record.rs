@@ -204,7 +204,7 @@ impl<'a> Record<'a> {
             return Err(RecordError("impossible length"));
         }
         let kind = RecordKind::parse(head[4]).ok_or(RecordError("unknown kind"))?;
-        Ok(Peek { kind, qos: head[5] & 3, retain: head[5] & 4 != 0, len })
+        Ok(Peek { kind, qos: qos(head[5])?, retain: head[5] & 4 != 0, len })
     }
 
     /// Reads the record at the start of `bytes`; returns it and the bytes it took.
@@ -227,7 +227,7 @@ impl<'a> Record<'a> {
         let record = Record {
             kind: RecordKind::parse(head[4]).ok_or(RecordError("unknown kind"))?,
             channel: Channel::parse(head[6]).ok_or(RecordError("unknown channel"))?,
-            qos: head[5] & 3,
+            qos: qos(head[5])?,
             retain: head[5] & 4 != 0,
             unregistered: head[5] & 8 != 0,
             packet_id: u16::from_le_bytes([head[14], head[15]]),
@@ -237,6 +237,14 @@ impl<'a> Record<'a> {
             payload,
         };
         Ok((record, len))
+    }
+}
+
+/// The QoS in a flags byte; both bits set is no QoS, and nothing behind the log is prepared for one.
+fn qos(flags: u8) -> Result<u8, RecordError> {
+    match flags & 3 {
+        3 => Err(RecordError("impossible QoS")),
+        qos => Ok(qos),
     }
 }
 

@@ -34,8 +34,12 @@ fn median(figures: &[Figure]) -> Figure {
 
 /// QoS 1 PUBLISH to PUBACK at 1, 50 and 500 connections.
 pub async fn ingest() -> Result<()> {
-    println!("QoS 1, PUBLISH → PUBACK; greenhub: fsync before PUBACK, authentication and topic permissions on, pipeline");
-    println!("behind; mosquitto: no durability, no authentication. Median of {ROUNDS} interleaved runs of {MEASURE:?}.\n");
+    println!(
+        "QoS 1, PUBLISH → PUBACK; greenhub: fsync before PUBACK, authentication and topic permissions on, pipeline"
+    );
+    println!(
+        "behind; mosquitto: no durability, no authentication. Median of {ROUNDS} interleaved runs of {MEASURE:?}.\n"
+    );
     println!("| connections × in flight | greenhub msgs/s | CPU µs/msg | mosquitto msgs/s | CPU µs/msg | ratio |");
     println!("|---|---|---|---|---|---|");
     for (connections, window) in [(1usize, 100usize), (50, 100), (500, 1)] {
@@ -81,7 +85,9 @@ async fn forwarded(address: &str, subscriber: &Login, logins: &[Login], filter: 
 
 /// QoS 1 publishers at full speed, one QoS 0 subscriber: what it receives.
 pub async fn forward() -> Result<()> {
-    println!("Forwarding: QoS 1 publishers at full speed to one QoS 0 subscriber of everything; messages it receives.\n");
+    println!(
+        "Forwarding: QoS 1 publishers at full speed to one QoS 0 subscriber of everything; messages it receives.\n"
+    );
     println!("| publishers | greenhub msgs/s | mosquitto msgs/s | ratio |");
     println!("|---|---|---|---|");
     for connections in [1usize, 50] {

@@ -17,9 +17,13 @@ const MEASURE: Duration = Duration::from_secs(8);
 /// Flat out: everything published is stored, decided, kept and shown to one viewer; the clock stops when nothing is
 /// pending any more.
 pub async fn pipeline() -> Result<()> {
-    println!("Whole pipeline flat out, 50 connections × 100 in flight, one viewer at 10 Hz; the clock runs until nothing");
+    println!(
+        "Whole pipeline flat out, 50 connections × 100 in flight, one viewer at 10 Hz; the clock runs until nothing"
+    );
     println!("is pending.\n");
-    println!("| messages decided per s | per CPU s of the hub | PUBACKs per s | backlog at the end of the load | RSS MiB |");
+    println!(
+        "| messages decided per s | per CPU s of the hub | PUBACKs per s | backlog at the end of the load | RSS MiB |"
+    );
     println!("|---|---|---|---|---|");
     let bench = Bench::start(50).await?;
     let mut viewer = Viewer::connect(&bench.hub, &bench.api.token, json!({})).await;

@@ -23,6 +23,7 @@ pub fn resident_mib(pid: u32) -> f64 {
 pub fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cores = info.lines().filter(|l| l.starts_with("processor")).count();
-    let model = info.lines().find(|l| l.starts_with("model name")).and_then(|l| l.split(": ").nth(1)).unwrap_or("unknown");
+    let model =
+        info.lines().find(|l| l.starts_with("model name")).and_then(|l| l.split(": ").nth(1)).unwrap_or("unknown");
     format!("{cores} cores, {model}")
 }

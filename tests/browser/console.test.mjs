@@ -25,12 +25,15 @@ test('a published position appears on the map and moves without a reload', async
   await page.goto(`${url}/map`);
   await page.getByTestId('map-canvas').first().waitFor();
   await publish('greenhub/v1/patrol/W-001/position', { time: Date.now(), lon: 121.39, lat: 31.21, speed_kmh: 4, heading_deg: 90 });
-  const first = await until('the unit on the map', async () => (await units(page))['W-001']);
+  const first = await until('the unit on the map', async () => {
+    const unit = (await units(page))['W-001'];
+    return Number.isFinite(unit?.x) && unit;
+  });
   assert.ok(Math.abs(first.lon - 121.39) < 1e-6, JSON.stringify(first));
   await publish('greenhub/v1/patrol/W-001/position', { time: Date.now(), lon: 121.40, lat: 31.21 });
   const second = await until('the unit at its new place', async () => {
     const unit = (await units(page))['W-001'];
-    return Math.abs(unit.lon - 121.40) < 1e-6 && unit;
+    return Math.abs(unit.lon - 121.40) < 1e-6 && unit.x > first.x && unit;
   });
   assert.ok(second.x > first.x, `it moved east on the screen: ${JSON.stringify([first, second])}`);
   assert.deepEqual(outside, [], 'no request leaves our origin');
@@ -56,16 +59,16 @@ test('an alarm appears, is acknowledged in the page, and its order is there', as
 test('after ten seconds without network the page catches up without a reload', async () => {
   const { page, context } = await login(browser, url);
   await page.goto(`${url}/map`);
-  await until('a live link', async () => (await page.getByTestId('link-state').first().getAttribute('data-state')) === 'live');
+  await until('a live link', async () => (await page.getByTestId('link-state').first().getAttribute('data-state')) === 'connected');
   await page.evaluate(() => { window.__sameDocument = true; });
   wire.cut();
-  await until('the page to notice', async () => (await page.getByTestId('link-state').first().getAttribute('data-state')) !== 'live');
+  await until('the page to notice', async () => (await page.getByTestId('link-state').first().getAttribute('data-state')) !== 'connected');
   await publish('greenhub/v1/patrol/W-002/position', { time: Date.now(), lon: 121.38, lat: 31.20 });
   // The length of the cut is the input of this test.
   await new Promise((next) => setTimeout(next, 10_000));
   wire.mend();
   await until('what was missed', async () => (await units(page))['W-002']);
-  await until('a live link again', async () => (await page.getByTestId('link-state').first().getAttribute('data-state')) === 'live');
+  await until('a live link again', async () => (await page.getByTestId('link-state').first().getAttribute('data-state')) === 'connected');
   assert.equal(await page.evaluate(() => window.__sameDocument), true, 'the page was not reloaded');
   await context.close();
 });

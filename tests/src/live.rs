@@ -30,8 +30,7 @@ impl Viewer {
     pub async fn connect(hub: &Hub, token: &str, extra: Value) -> Self {
         let url = format!("ws://{}/api/v1/live?token={token}", hub.http());
         let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("open the live socket");
-        let mut viewer =
-            Self { socket, state: BTreeMap::new(), events: vec![], cursor: Value::Null, snapshots: 0 };
+        let mut viewer = Self { socket, state: BTreeMap::new(), events: vec![], cursor: Value::Null, snapshots: 0 };
         viewer.subscribe(extra).await;
         viewer
     }

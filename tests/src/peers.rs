@@ -53,7 +53,9 @@ impl Peer {
         let directory = TempDir::new().expect("make a temporary directory");
         let port = free_port();
         let config = directory.path().join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nmax_inflight_messages 0\nuser root\n");
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nmax_inflight_messages 0\nuser root\n"
+        );
         std::fs::write(&config, text).expect("write mosquitto.conf");
         Self::start("mosquitto", vec!["-c".into(), config.display().to_string()], port, directory)
     }

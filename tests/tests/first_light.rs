@@ -46,9 +46,7 @@ async fn an_alarm_is_raised_acknowledged_and_has_one_order_across_a_restart() {
     }
     let is_ours = |a: &serde_json::Value| a["device"] == "T-PILE-1";
     viewer
-        .until("the alarm with three merged raises", |v| {
-            v.all("alarms").any(|a| is_ours(a) && a["count"] == 3)
-        })
+        .until("the alarm with three merged raises", |v| v.all("alarms").any(|a| is_ours(a) && a["count"] == 3))
         .await;
     let shown = viewer.all("alarms").find(|a| is_ours(a)).expect("just seen").clone();
     assert_eq!(shown["state"], "unacknowledged", "{shown}");
@@ -59,7 +57,8 @@ async fn an_alarm_is_raised_acknowledged_and_has_one_order_across_a_restart() {
     assert_eq!(answer["alarm"]["state"], "acknowledged", "{answer}");
     viewer
         .until("the acknowledged alarm", |v| {
-            v.entity("alarms", &id).is_some_and(|a| a["state"] == "acknowledged" && a["acknowledged_by"] == "dispatcher")
+            v.entity("alarms", &id)
+                .is_some_and(|a| a["state"] == "acknowledged" && a["acknowledged_by"] == "dispatcher")
         })
         .await;
     let detail = api.get(&format!("/api/v1/alarms/{id}")).await;

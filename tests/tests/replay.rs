@@ -54,12 +54,12 @@ async fn candidate_rules_show_their_difference_and_write_nothing() {
     let (ok, rules, errors) = run(&["export", "rules", "--data", path]);
     assert!(ok, "{errors}");
     let file = guard.path().join("candidate.toml");
-    let hasty = rules.replace("on_delay_ms = 60000", "on_delay_ms = 0").replace("on_delay_ms = 120000", "on_delay_ms = 0");
+    let hasty =
+        rules.replace("on_delay_ms = 60000", "on_delay_ms = 0").replace("on_delay_ms = 120000", "on_delay_ms = 0");
     assert_ne!(rules, hasty, "the builtin rules have delays");
     std::fs::write(&file, hasty).expect("write the candidate");
     let before: Vec<_> = listing(guard.path());
-    let (ok, report, errors) =
-        run(&["replay", "--data", path, "--rules", file.to_str().expect("text"), "--json"]);
+    let (ok, report, errors) = run(&["replay", "--data", path, "--rules", file.to_str().expect("text"), "--json"]);
     assert!(ok, "{errors}");
     let report: Value = serde_json::from_str(&report).expect("the report is JSON");
     let gained = report["candidate"]["comparison"]["gained"].as_array().expect("gained alarms");

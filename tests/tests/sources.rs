@@ -117,7 +117,10 @@ async fn an_external_broker_is_acknowledged_only_after_storage() {
         let (client, mut connection) = AsyncClient::new(options(&broker.address(), "device"), 300);
         for n in from..from + 200 {
             let payload = position(now_ms(), 120.0 + n as f64 / 1e4, 31.2);
-            client.publish("greenhub/v1/vehicle/M-001/position", QoS::AtLeastOnce, false, payload).await.expect("queue");
+            client
+                .publish("greenhub/v1/vehicle/M-001/position", QoS::AtLeastOnce, false, payload)
+                .await
+                .expect("queue");
             sent.insert(((120.0 + n as f64 / 1e4) * 1e6).round() as i64);
         }
         let mut acknowledged = 0;

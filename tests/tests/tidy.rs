@@ -56,10 +56,24 @@ fn arrows_between_crates_only_go_down() {
 
 #[test]
 fn cores_know_no_clock_chance_socket_or_database() {
-    let cores =
-        ["model/src", "alarms/src", "gateway/src/protocols", "gateway/src/mqtt/session", "streams/src/operators", "dispatch/src/core"];
+    let cores = [
+        "model/src",
+        "alarms/src",
+        "gateway/src/protocols",
+        "gateway/src/mqtt/session",
+        "streams/src/operators",
+        "dispatch/src/core",
+    ];
     let forbidden = [
-        "Instant::now", "SystemTime::now", "env::var", "thread_rng", "rand::", "getrandom", "tokio::", "sqlx", "std::net::Tcp",
+        "Instant::now",
+        "SystemTime::now",
+        "env::var",
+        "thread_rng",
+        "rand::",
+        "getrandom",
+        "tokio::",
+        "sqlx",
+        "std::net::Tcp",
         "std::fs",
     ];
     let mut broken = Vec::new();
@@ -76,9 +90,10 @@ fn cores_know_no_clock_chance_socket_or_database() {
             let text = read(source);
             for (number, line) in code(&text).lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
                 broken.extend(
-                    forbidden.iter().filter(|word| line.contains(**word)).map(|word| {
-                        format!("{}:{}: {word} in a core", source.display(), number + 1)
-                    }),
+                    forbidden
+                        .iter()
+                        .filter(|word| line.contains(**word))
+                        .map(|word| format!("{}:{}: {word} in a core", source.display(), number + 1)),
                 );
             }
         }
@@ -90,7 +105,8 @@ fn cores_know_no_clock_chance_socket_or_database() {
 fn files_are_short_have_a_head_and_no_left_overs() {
     let mut sources = Vec::new();
     files(&root(), &["rs", "ts", "vue", "mjs", "sh"], &mut sources);
-    let markers = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["X", "XX"].concat(), ["unimple", "mented!"].concat()];
+    let markers =
+        [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["X", "XX"].concat(), ["unimple", "mented!"].concat()];
     let mut broken = Vec::new();
     for source in &sources {
         let (text, name) = (read(source), source.display());
@@ -100,7 +116,8 @@ fn files_are_short_have_a_head_and_no_left_overs() {
             broken.push(format!("{name}: {lines} lines, at most 800"));
         }
         let words = || text.split(|c: char| !c.is_alphanumeric() && c != '!');
-        broken.extend(markers.iter().filter(|m| words().any(|word| word == m.as_str())).map(|m| format!("{name}: {m}")));
+        broken
+            .extend(markers.iter().filter(|m| words().any(|word| word == m.as_str())).map(|m| format!("{name}: {m}")));
         let is_rust = source.extension().is_some_and(|e| e == "rs") && !source.to_string_lossy().ends_with("tests.rs");
         if is_rust && !text.trim_start().starts_with("//!") && !source.ends_with("build.rs") {
             broken.push(format!("{name}: no head that says what it is for"));
