@@ -25,6 +25,10 @@ field:          ## the real data sets of ../shared, where they are present
 bench:          ## benchmarks, side by side with peers; writes docs/benchmarks.md's figures to target/bench
 	@scripts/bench.sh
 
+SECONDS_EACH ?= 30
+fuzz:           ## fuzz every decoder and parser for a while (SECONDS_EACH=30)
+	@scripts/fuzz.sh all $(SECONDS_EACH)
+
 web:            ## build the web side only
 	@scripts/web.sh
 

@@ -8,8 +8,7 @@ use greenhub_model::time::TimeRules;
 use greenhub_model::topic::MessageKind;
 use greenhub_model::{Class, DeviceTopic, Observation, Observed, ReceivedTime, Reject};
 
-const KINDS: [MessageKind; 4] =
-    [MessageKind::Position, MessageKind::Reading, MessageKind::Alarm, MessageKind::Status];
+const KINDS: [MessageKind; 4] = [MessageKind::Position, MessageKind::Reading, MessageKind::Alarm, MessageKind::Status];
 /// Receive time of the vectors, Unix milliseconds.
 const RECEIVED: i64 = 1_763_899_200_500;
 /// No reason may grow with its message.

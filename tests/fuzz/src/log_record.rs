@@ -63,7 +63,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         channel: Channel::Jetstream,
         ..message
     };
-    let session = Record { kind: RecordKind::Session, topic: "client", ..Record::own(RecordKind::Session, "p", &[0; 9]) };
+    let session =
+        Record { kind: RecordKind::Session, topic: "client", ..Record::own(RecordKind::Session, "p", &[0; 9]) };
     let records = [
         message,
         full,

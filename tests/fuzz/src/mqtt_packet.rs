@@ -149,7 +149,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
         packet(
             0x10,
             &[
-                b"\x00\x04MQTT\x05\xee\x00\x3c", connect_properties, b"\x00\x01c", will_properties, will,
+                b"\x00\x04MQTT\x05\xee\x00\x3c",
+                connect_properties,
+                b"\x00\x01c",
+                will_properties,
+                will,
                 b"\x00\x04user\x00\x04pass",
             ],
         ),
