@@ -140,13 +140,11 @@ async fn restarts_at_any_batch_end_in_the_same_rows() {
         })
         .collect();
     on_every_database(async |stage| {
-        let mut from = 0;
-        for stop in [1, 2, 7, 8, 15, 22, 29, 30] {
+        for (round, stop) in [1, 2, 7, 8, 15, 22, 29, 30].into_iter().enumerate() {
             // A new sink, a replay from somewhere at or before what it has, then a crash without a flush.
             let sink = sink(stage).await;
             assert!(sink.committed() <= stop);
-            let start = (sink.committed() as usize).saturating_sub(from % 3);
-            from += 1;
+            let start = (sink.committed() as usize).saturating_sub(round % 3);
             for (n, output) in life[start..stop as usize].iter().enumerate() {
                 sink.apply(std::slice::from_ref(output), later(n as u64 * 100)).await.expect("applied");
             }
