@@ -140,7 +140,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     ];
     let properties: &[u8] = &[17, 0x01, 1, 0x02, 0, 0, 0, 60, 0x23, 0, 1, 0x26, 0, 1, b'k', 0, 1, b'v'];
     let connect_properties: &[u8] = &[18, 0x11, 0, 0, 0, 60, 0x21, 0, 9, 0x27, 0, 0, 16, 0, 0x22, 0, 3, 0x17, 1];
-    let seeds = vec![
+    let mut seeds = vec![
         packet(0x10, &[b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c"]),
         packet(0x10, &[b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01c"]),
         packet(0x10, &[b"\x00\x04MQTT\x04\xee\x00\x3c\x00\x01c", will, b"\x00\x04user\x00\x04pass"]),
@@ -174,6 +174,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         packet(0xE0, &[b"\x04\x05\x11\x00\x00\x00\x09"]),
         packet(0xF0, &[b"\x18\x00"]),
     ];
+    // A will whose response topic holds a NUL, which subscribers would have been sent.
+    let nul: &[u8] = b"\x04\x08\x00\x01\x00";
+    seeds.push(packet(0x10, &[b"\x00\x04MQTT\x05\x06\x00\x3c\x00\x00\x01c", nul, will]));
     let stream = [seeds[0].as_slice(), &seeds[10], &seeds[6], &seeds[18], &seeds[19]].concat();
     [seeds, vec![stream]].concat()
 }

@@ -140,6 +140,10 @@ pub fn connect(frame: Frame<'_>, version: Version) -> Result<Connect, Refused> {
     if connect.will.as_ref().is_some_and(|will| !topic::valid_name(&will.topic)) {
         return Err(Refused::new(Reason::TOPIC_INVALID, "will topic is no topic name"));
     }
+    if let Some(will) = &connect.will {
+        // They go to subscribers as a PUBLISH's do: no NUL in texts, a response topic that is a topic name.
+        super::publish::scan_properties(&will.properties, &mut vec![])?;
+    }
     Ok(connect)
 }
 
