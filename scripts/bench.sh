@@ -8,6 +8,7 @@ scripts/setup.sh test
 scripts/web.sh
 cargo build --release --quiet -p greenhub -p greenhub-tests --bins
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+export GREENHUB_TEST_BINARY=$PWD/target/release/greenhub
 out=target/bench.md
 : >"$out"
 wanted=("$@")

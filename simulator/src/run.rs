@@ -21,6 +21,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
+/// Largest packet; the contract allows payloads of 256 KiB.
+const PACKET_BYTES_MAX: usize = 512 * 1024;
 const WINDOW: usize = 50;
 const HANDOVER_MAX: usize = 1024;
 const UNIT_QUEUE_MAX: usize = 900;
@@ -183,6 +185,8 @@ impl Connection {
         let mut options = MqttOptions::new(&link.client_id, &broker.host, broker.port);
         options.set_keep_alive(Duration::from_secs(30));
         options.set_inflight(WINDOW as u16);
+        // A buffered upload out of a tunnel is one large message; the client's own bound is 10 KiB.
+        options.set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
         options.set_clean_session(true);
         if let Some((user, password)) = &broker.login {
             options.set_credentials(user, password);

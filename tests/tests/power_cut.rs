@@ -118,7 +118,7 @@ impl Publisher {
         let mut payload = format!("{} {n} ", self.name).into_bytes();
         let mut random = Random(n);
         let length = payload.len() + random.below(600) as usize;
-        payload.resize_with(length, || random.next() as u8);
+        payload.resize_with(length, || random.draw() as u8);
         payload
     }
 

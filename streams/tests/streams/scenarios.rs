@@ -44,6 +44,18 @@ fn late_and_older_positions_enter_the_track_and_leave_the_marker() {
 }
 
 #[test]
+fn a_late_position_that_is_the_newest_known_moves_the_marker_forward() {
+    let district = District::new();
+    district.register("patrol", "P-001");
+    let mut hub = district.hub(1);
+    let first = district.at(10_000).send(POSITION, &place(9_000));
+    hub.until(first);
+    let out_of_a_tunnel = district.at(400_000).send(POSITION, &place(60_000));
+    let items = briefs(&hub.items(out_of_a_tunnel));
+    assert!(items.contains(&"unit P-001 Online at Some(60000)".to_owned()), "{items:?}");
+}
+
+#[test]
 fn a_clock_that_runs_ahead_does_not_make_its_successors_old() {
     let district = District::new();
     district.register("patrol", "P-001");

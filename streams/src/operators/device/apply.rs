@@ -112,7 +112,8 @@ impl Device {
     }
 
     fn position(&mut self, report: &PositionReport, when: &When, voice: &mut Voice, said: &mut Said) {
-        if !when.late && self.fix.is_none_or(|known| known.order <= when.order) {
+        // Out of a tunnel a late fix may still be the newest there is; the marker shows its age.
+        if self.fix.is_none_or(|known| known.order <= when.order) {
             self.fix = Some(Fix {
                 lon: report.lon,
                 lat: report.lat,

@@ -4,8 +4,9 @@
 //! quarantined messages; and to the alarm stage, the devices' own alarms, limits passed, calls for help, commands.
 //!
 //! **Late data.** A message is late when its device time lies further behind the receive time than the rules call fresh;
-//! it is older when something newer of the same kind is known. Late or older positions never move the live marker and
-//! late or older readings neither show as live nor reach a threshold; both enter the history. A late alarm or SOS is
+//! it is older when something newer of the same kind is known. Older positions never move the live marker;
+//! a late one that is newer than all before it does, and shows its age. Late or older readings neither show as live nor
+//! reach a threshold. All enter the history. A late alarm or SOS is
 //! raised and marked late. Times ahead of ours count as received now where it comes to order.
 //!
 //! **Views.** A device that speaks fifty times in a batch shows once, at the batch's end, with its last state; every one
