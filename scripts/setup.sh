@@ -28,8 +28,14 @@ if [ ${#packages[@]} -gt 0 ]; then
   echo "installing: ${packages[*]}"
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
   log=$(mktemp)
-  # policy-rc.d keeps the packages' own services from being started: tests start their own on free ports.
-  if ! { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
+  # The packages' own services stay off (they would take the hub's port): tests start their own on free ports.
+  policy=/usr/sbin/policy-rc.d
+  if ! [ -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
+    $sudo chmod +x $policy
+    trap '$sudo rm -f $policy' EXIT
+  fi
+  if ! { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
     cat "$log" >&2
     exit 1
   fi
