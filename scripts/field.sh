@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests on real data beside the repository (../shared/data or GREENHUB_FIELD_DATA). Says so where it is absent.
+# Tests on real data beside the repository (../shared/data or GREENHUB_TEST_FIELD_DATA). Says so where it is absent.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 source scripts/tally.sh

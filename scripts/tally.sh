@@ -34,7 +34,7 @@ suite() {
 closing() {
   local name
   for name in "${broken[@]}"; do echo "failed: $name"; done
-  [ -z "${GREENHUB_TALLY:-}" ] || echo "$passed $failed $skipped" >>"$GREENHUB_TALLY"
+  [ -z "${TALLY_FILE:-}" ] || echo "$passed $failed $skipped" >>"$TALLY_FILE"
   if [ "$skipped" = 0 ]; then echo "$passed passed, $failed failed"; else echo "$passed passed, $failed failed, $skipped skipped"; fi
   [ "$failed" = 0 ]
 }

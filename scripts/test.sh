@@ -13,8 +13,8 @@ step "lints" cargo clippy --workspace --all-targets --quiet -- -D warnings
 step "web types" web npm run --silent check
 suite "web units" web npm test --silent
 step "build" cargo build --workspace --quiet
-suite "units and integration" scripts/with-postgres.sh cargo test --workspace --exclude greenhub-tests --quiet
-suite "whole hub" scripts/with-postgres.sh cargo test -p greenhub-tests --quiet -- --test-threads=2
+suite "units and integration" scripts/with-postgres.sh cargo test --workspace --exclude greenhub-tests --quiet --no-fail-fast
+suite "whole hub" scripts/with-postgres.sh cargo test -p greenhub-tests --quiet --no-fail-fast -- --test-threads=2
 step "test clients" scripts/clients.sh
 suite "real clients" node --test --test-concurrency=1 --test-reporter=tap tests/clients/
 suite "browser" node --test --test-concurrency=1 --test-reporter=tap tests/browser/

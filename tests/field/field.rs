@@ -1,7 +1,7 @@
 //! `make field`: real GPS sets (refuse trucks, ploughs, people in Shanghai and Beijing) published through MQTT faster than
 //! real time must arrive complete in the tracks and on the map.
 //!
-//! The sets lie outside this repository (`../shared/data`, or `GREENHUB_FIELD_DATA`). Each set's times are moved as a
+//! The sets lie outside this repository (`../shared/data`, or `GREENHUB_TEST_FIELD_DATA`). Each set's times are moved as a
 //! whole so that it ends now; spacing, gaps, repeats and disorder stay as recorded.
 
 use greenhub_tests::api::Api;
@@ -41,7 +41,7 @@ const SETS: [Set; 5] = [
 ];
 
 fn data() -> Option<PathBuf> {
-    let named = std::env::var_os("GREENHUB_FIELD_DATA").map(PathBuf::from);
+    let named = std::env::var_os("GREENHUB_TEST_FIELD_DATA").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     named.or(Some(beside)).filter(|path| path.is_dir())
 }
@@ -90,7 +90,7 @@ fn kept(time: i64, lon: f64, lat: f64) -> Kept {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_fleets_arrive_complete_in_tracks_and_on_the_map() {
     let Some(root) = data() else {
-        println!("skipped: the field data sets are not here (../shared/data or GREENHUB_FIELD_DATA)");
+        println!("skipped: the field data sets are not here (../shared/data or GREENHUB_TEST_FIELD_DATA)");
         return;
     };
     let hub = Hub::demo();
