@@ -21,7 +21,8 @@ if [ "${1:-run}" = test ]; then
   need chromium chromium
   need fc-list fontconfig
   [ -d /usr/share/fonts/opentype/noto ] || packages+=(fonts-noto-cjk)
-  need python3 python3
+  need python3 python3 python3-venv
+  python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || packages+=(postgresql)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
