@@ -51,7 +51,8 @@ impl TryFrom<String> for Size {
 }
 impl From<Size> for String {
     fn from(size: Size) -> String {
-        let (name, unit) = SIZE_UNITS.iter().find(|(_, unit)| size.0 != 0 && size.0.is_multiple_of(*unit)).unwrap_or(&("", 1));
+        let (name, unit) =
+            SIZE_UNITS.iter().find(|(_, unit)| size.0 != 0 && size.0.is_multiple_of(*unit)).unwrap_or(&("", 1));
         format!("{}{name}", size.0 / unit)
     }
 }
