@@ -39,16 +39,16 @@ export async function startHub({ args = [], data = mkdtempSync(join(tmpdir(), 'g
   };
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end. Its input is a pipe only when there is some: a program that never reads may be gone before. */
 export function run(command, args, { input } = {}) {
   return new Promise((done, no) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
     let stdout = '', stderr = '';
     child.stdout.on('data', (chunk) => { stdout += chunk; });
     child.stderr.on('data', (chunk) => { stderr += chunk; });
     child.on('error', no);
-    child.on('exit', (code) => done({ code, stdout, stderr }));
-    child.stdin.end(input ?? '');
+    child.on('close', (code) => done({ code, stdout, stderr }));
+    if (input !== undefined) child.stdin.end(input);
   });
 }
 
