@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks in release mode, beside mosquitto in the same run. Results go to target/bench.md; docs/benchmarks.md keeps a run.
-#   scripts/bench.sh [ingest] [forward] [pipeline] [latency] [viewers] [parts]
+#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [viewers] [parts]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ out=target/bench.md
 : >"$out"
 wanted=("$@")
 wants() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
-for part in ingest forward pipeline latency viewers; do
+for part in ingest forward puback pipeline latency viewers; do
   if wants "$part"; then target/release/greenhub-bench "$part" | tee -a "$out"; fi
 done
 if wants parts; then

@@ -1,4 +1,4 @@
-//! From the device to the viewer: throughput of the whole pipeline, latency, and many viewers.
+//! From the device to the viewer: throughput of the whole pipeline, and many viewers.
 
 use crate::load::{self, Rate};
 use crate::process::{cpu_seconds, resident_mib};
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const WARM: Duration = Duration::from_secs(1);
-const MEASURE: Duration = Duration::from_secs(8);
+/// Time before measuring.
+pub const WARM: Duration = Duration::from_secs(1);
+/// Time of measuring.
+pub const MEASURE: Duration = Duration::from_secs(8);
 
 /// Flat out: everything published is stored, decided, kept and shown to one viewer; the clock stops when nothing is
 /// pending any more.
@@ -48,85 +50,6 @@ pub async fn pipeline() -> Result<()> {
         resident_mib(bench.hub.pid())
     );
     Ok(())
-}
-
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    if sorted.is_empty() {
-        return f64::NAN;
-    }
-    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
-}
-
-/// Publish → WebSocket, fsync included, for a viewer that asks for no coalescing.
-pub async fn latency() -> Result<()> {
-    println!("Publish → WebSocket (fsync included), 50 connections, viewer with `max_rate_hz` 0, {MEASURE:?} each.\n");
-    println!("| messages/s | seen by the viewer | p50 ms | p99 ms | max ms |");
-    println!("|---|---|---|---|---|");
-    for rate in [1_000u64, 5_000, 50_000] {
-        let bench = Bench::start(50).await?;
-        let mut streams = Vec::new();
-        for login in &bench.devices {
-            streams.push((load::connect(bench.hub.mqtt(), login).await?, topic_of(login)));
-        }
-        let mut viewer = Viewer::connect(&bench.hub, &bench.api.token, json!({"max_rate_hz": 0})).await;
-        viewer.until("a snapshot", |v| v.snapshots == 1).await;
-        let total = rate * MEASURE.as_secs();
-        let (sent, mut latencies) = (std::sync::Arc::new(parking_times(total)), Vec::new());
-        let times = std::sync::Arc::clone(&sent);
-        let start = Instant::now();
-        let sender = tokio::spawn(async move {
-            let mut next = 0u64;
-            let mut drain = vec![0u8; 64 * 1024];
-            while next < total {
-                let due = (start.elapsed().as_secs_f64() * rate as f64) as u64;
-                while next < due.min(total) {
-                    let (stream, topic) = &mut streams[(next % 50) as usize];
-                    // The longitude carries the message's number: a unit's newest state names the newest message.
-                    let lon = 100.0 + next as f64 / 1e6;
-                    let body = format!(r#"{{"time":{},"lon":{lon:.6},"lat":31.2}}"#, now_ms());
-                    let (mut packet, at) = load::publish(topic, body.as_bytes());
-                    let id = (next % 65_535 + 1) as u16;
-                    packet[at..at + 2].copy_from_slice(&id.to_be_bytes());
-                    times[next as usize].store(start.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
-                    stream.write_all(&packet).await.context("publish")?;
-                    next += 1;
-                }
-                for (stream, _) in &mut streams {
-                    // Acknowledgements are read away so that the broker never waits for us.
-                    let _nothing_yet = stream.try_read(&mut drain);
-                }
-                tokio::time::sleep(Duration::from_micros(500)).await;
-            }
-            anyhow::Ok(())
-        });
-        let mut last = 0u64;
-        while last + 50 < total {
-            let message = viewer.next().await;
-            let arrived = start.elapsed().as_nanos() as u64;
-            for unit in message["units"].as_array().into_iter().flatten() {
-                let Some(lon) = unit["lon"].as_f64() else { continue };
-                let number = ((lon - 100.0) * 1e6).round() as u64;
-                last = last.max(number);
-                let sent = sent[number as usize].load(std::sync::atomic::Ordering::Relaxed);
-                latencies.push(arrived.saturating_sub(sent) as f64 / 1e6);
-            }
-        }
-        sender.await.context("the sending task failed")??;
-        latencies.sort_by(f64::total_cmp);
-        println!(
-            "| {rate} | {} | {:.2} | {:.2} | {:.2} |",
-            latencies.len(),
-            percentile(&latencies, 0.5),
-            percentile(&latencies, 0.99),
-            percentile(&latencies, 1.0)
-        );
-    }
-    println!();
-    Ok(())
-}
-
-fn parking_times(count: u64) -> Vec<std::sync::atomic::AtomicU64> {
-    (0..count).map(|_| std::sync::atomic::AtomicU64::new(0)).collect()
 }
 
 /// One viewer as cheap as can be: handshake, subscription, then bytes are counted and thrown away.

@@ -173,6 +173,44 @@ pub async fn flood_all(
     Ok(Rate { messages, seconds: measure.as_secs_f64() })
 }
 
+/// Publishes on all connections at `rate` messages a second in all, in bursts each millisecond, reading acknowledgements
+/// away; what the broker does not take at once waits here, so `rate` is what was written.
+pub async fn paced(
+    address: &str,
+    logins: &[Login],
+    topic_of: impl Fn(&Login) -> String,
+    payload: &[u8],
+    rate: f64,
+    time: Duration,
+) -> Result<Rate> {
+    let mut connections = Vec::new();
+    for login in logins {
+        let (packet, id_at) = publish(&topic_of(login), payload);
+        connections.push((connect(address, login).await?, packet, id_at));
+    }
+    let start = Instant::now();
+    let (mut sent, mut output, mut drain, mut turn) = (0u64, Vec::new(), vec![0u8; 256 * 1024], 0usize);
+    while start.elapsed() < time {
+        let due = (start.elapsed().as_secs_f64() * rate) as u64;
+        let share = (due - sent).div_ceil(logins.len() as u64);
+        while sent < due {
+            let (stream, packet, id_at) = &mut connections[turn];
+            turn = (turn + 1) % logins.len();
+            output.clear();
+            for n in 0..share.min(due - sent) {
+                let at = output.len();
+                output.extend_from_slice(packet);
+                output[at + *id_at..at + *id_at + 2].copy_from_slice(&(((sent + n) % 65_535) as u16 + 1).to_be_bytes());
+            }
+            stream.write_all(&output).await.context("publish")?;
+            sent += share.min(due - sent);
+            let _nothing_yet = stream.try_read(&mut drain);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(Rate { messages: sent, seconds: start.elapsed().as_secs_f64() })
+}
+
 /// Counts PUBLISH packets of a fixed size arriving at a subscriber between `begin` and `end`.
 pub async fn count_deliveries(mut stream: TcpStream, begin: Instant, end: Instant) -> Result<u64> {
     let mut input = vec![0u8; 256 * 1024];

@@ -1,9 +1,10 @@
 //! `make bench`: figures of the whole hub beside real peers in the same run. Prints a Markdown table.
 //!
 //! Each figure is a ratio against a peer, or a number for orientation: machines are shared and noisy. The load generator
-//! runs on the same machine, on one thread. `greenhub-bench ingest|forward|pipeline|latency|viewers` runs one part.
+//! runs on the same machine, on one thread. `greenhub-bench ingest|forward|puback|pipeline|latency|viewers` runs one part.
 
 mod ingest;
+mod latency;
 mod live;
 mod load;
 mod process;
@@ -22,11 +23,15 @@ async fn main() -> Result<()> {
     if wants("forward") {
         ingest::forward().await?;
     }
+    if wants("puback") {
+        latency::puback().await?;
+    }
     if wants("pipeline") {
         live::pipeline().await?;
     }
     if wants("latency") {
-        live::latency().await?;
+        latency::latency().await?;
+        latency::half_load().await?;
     }
     if wants("viewers") {
         live::viewers().await?;
