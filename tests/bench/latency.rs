@@ -2,7 +2,7 @@
 
 use crate::live::{MEASURE, WARM};
 use crate::load;
-use crate::serve::{Bench, payload, topic_of};
+use crate::serve::{Bench, payload, quiet, topic_of};
 use anyhow::{Context, Result};
 use greenhub_tests::live::Viewer;
 use greenhub_tests::now_ms;
@@ -28,6 +28,7 @@ pub async fn latency() -> Result<()> {
     println!("| messages/s | seen by the viewer | p50 ms | p99 ms | max ms |");
     println!("|---|---|---|---|---|");
     for rate in [1_000u64, 5_000, 50_000] {
+        quiet().await?;
         let bench = Bench::start(50).await?;
         let mut streams = Vec::new();
         for login in &bench.devices {
@@ -109,6 +110,7 @@ pub async fn puback() -> Result<()> {
     println!("file written full before, on the same file system. {ROUNDS} × {PER_ROUND}, turn about.\n");
     println!("| PUBACK p50 µs | p99 µs | write + fdatasync p50 µs | p99 µs | ratio of p50 |");
     println!("|---|---|---|---|---|");
+    quiet().await?;
     let bench = Bench::start(1).await?;
     let login = &bench.devices[0];
     let mut stream = load::connect(bench.hub.mqtt(), login).await?;
@@ -157,6 +159,7 @@ pub async fn half_load() -> Result<()> {
     println!("viewer looks at the tracer's place, `max_rate_hz` 0.\n");
     println!("| flat out msgs/s | load msgs/s | tracer seen | p50 ms | p99 ms | max ms |");
     println!("|---|---|---|---|---|---|");
+    quiet().await?;
     let bench = Bench::start(51).await?;
     let (tracer, crowd) = bench.devices.split_last().context("fifty-one devices")?;
     let body = payload(now_ms());

@@ -72,6 +72,14 @@ impl Bench {
     }
 }
 
+/// Waits until the file system has freed the files of earlier runs: while it does, every sync of the machine waits.
+pub async fn quiet() -> Result<()> {
+    let synced = Command::new("sync").status().context("run sync")?;
+    anyhow::ensure!(synced.success(), "sync failed");
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    Ok(())
+}
+
 /// The topic of a device of [`Bench::start`].
 pub fn topic_of(login: &Login) -> String {
     format!("greenhub/v1/patrol/{}/position", login.id)

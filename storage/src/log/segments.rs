@@ -124,6 +124,8 @@ fn fill(disk: &dyn Disk, path: &Path, len: u64, header: Option<&SegmentHeader>) 
     while at < len {
         let part = (len - at).min(zeros.len() as u64);
         file.write_at(at, &zeros[..part as usize])?;
+        // In slices: a commit that meets the whole segment on its way to the disk would wait for all of it.
+        file.sync_data()?;
         at += part;
     }
     if let Some(header) = header {
