@@ -128,7 +128,7 @@ pub fn partition_of_alarm(alarm: &AlarmId) -> u64 {
 
 /// The device that an alarm id names: what stands before the first dot.
 pub fn device_of_alarm(alarm: &AlarmId) -> &str {
-    alarm.as_str().split('.').next().unwrap_or_default()
+    alarm.device()
 }
 
 #[cfg(test)]

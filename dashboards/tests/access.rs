@@ -63,6 +63,21 @@ async fn no_path_of_the_interface_is_outside_the_table() {
     assert_eq!(documented, table);
 }
 
+/// `GREENHUB_TEST_WRITE=1` writes the file anew; what differs is then seen in the change.
+#[tokio::test]
+async fn the_page_is_built_from_this_document() {
+    let hub = Hub::start().await;
+    let (_, document) = hub.get("", "/api/openapi.json").await;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/openapi.json");
+    if std::env::var_os("GREENHUB_TEST_WRITE").is_some() {
+        let text = serde_json::to_string_pretty(&document).expect("plain data") + "\n";
+        std::fs::write(path, text).expect("write the document");
+    }
+    let file: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).expect("web/openapi.json")).expect("JSON");
+    assert!(file == document, "web/openapi.json is old; run this test once with GREENHUB_TEST_WRITE=1");
+}
+
 #[tokio::test]
 async fn every_reference_of_the_interface_document_leads_somewhere() {
     let hub = Hub::start().await;

@@ -132,6 +132,12 @@ pub struct Alarm {
     pub sub_district: String,
     /// Raised by data that came late.
     pub late: bool,
+    /// The alarm that explains this one: its cause, or the earlier report of the same thing. Set by correlation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded_under: Option<AlarmId>,
+    /// Alarms that stand folded under this one.
+    #[serde(default)]
+    pub folds: u32,
     /// First log position.
     pub first_position: Position,
     /// Latest log position.
@@ -170,6 +176,9 @@ pub struct AlarmEvent {
     pub state: AlarmState,
     /// Value at that moment.
     pub value: Option<f64>,
+    /// An operator was called by it (an annunciation that was not folded away): the unit of every KPI.
+    #[serde(default)]
+    pub called: bool,
 }
 
 /// What happened to an alarm.
@@ -197,4 +206,18 @@ pub enum AlarmEventKind {
     Reprioritised,
     /// A latched alarm was released by a person.
     Reset,
+    /// Hidden by a reviewed rule.
+    Suppressed,
+    /// That rule hides it no longer.
+    Unsuppressed,
+    /// Its device was taken out of service with a permit.
+    RemovedFromService,
+    /// Its device is in service again.
+    ReturnedToService,
+    /// Explained by another alarm and folded under it.
+    Folded,
+    /// Stands on its own again: its cause is over, or a person undid the merge.
+    Unfolded,
+    /// Other alarms were folded under it, or left it.
+    Gathered,
 }

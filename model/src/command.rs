@@ -39,6 +39,12 @@ pub enum Command {
         until: i64,
         /// Why; must not be empty.
         reason: String,
+        /// Ends already when the condition goes (OPC UA Part 9, OneShotShelved).
+        #[serde(default)]
+        one_shot: bool,
+        /// The second person, where the alarm type is highly managed; identified by the shell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        witness: Option<String>,
     },
     /// Show it again.
     Unshelve {
@@ -57,18 +63,59 @@ pub enum Command {
         /// The remark; must not be empty.
         text: String,
     },
+    /// Undo a merge: the alarm stands on its own, and is not folded under the same alarm again.
+    Unfold {
+        /// The folded occurrence.
+        alarm: AlarmId,
+        /// Why; must not be empty.
+        reason: String,
+    },
+    /// Take a device out of service: its alarms are evaluated and kept, but call nobody (ISA-18.2 out of service).
+    RemoveFromService {
+        /// The device.
+        device: DeviceId,
+        /// Number of the work permit; must not be empty.
+        permit: String,
+        /// Why; must not be empty.
+        reason: String,
+        /// Planned return, Unix ms, for the hand-over list; nothing ends by itself then.
+        planned_return: i64,
+    },
+    /// Give a device back to service.
+    ReturnToService {
+        /// The device.
+        device: DeviceId,
+        /// Remark.
+        #[serde(default)]
+        comment: String,
+    },
 }
 
 impl Command {
-    /// The occurrence the command is about.
-    pub fn alarm(&self) -> &AlarmId {
+    /// The occurrence the command is about, where it is about one.
+    pub fn alarm(&self) -> Option<&AlarmId> {
         match self {
             Command::Acknowledge { alarm, .. }
             | Command::Shelve { alarm, .. }
             | Command::Unshelve { alarm }
             | Command::Reset { alarm }
-            | Command::Comment { alarm, .. } => alarm,
+            | Command::Comment { alarm, .. }
+            | Command::Unfold { alarm, .. } => Some(alarm),
+            Command::RemoveFromService { .. } | Command::ReturnToService { .. } => None,
         }
+    }
+
+    /// The device the command is about: where it must go, and who answers it.
+    pub fn device(&self) -> &str {
+        match self {
+            Command::RemoveFromService { device, .. } | Command::ReturnToService { device, .. } => device.as_str(),
+            of_an_alarm => of_an_alarm.alarm().map(AlarmId::device).unwrap_or_default(),
+        }
+    }
+
+    /// Id of what the command is about, for the audit log.
+    pub fn object(&self) -> &str {
+        self.alarm().map_or_else(|| self.device(), AlarmId::as_str)
     }
 }
 

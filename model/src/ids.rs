@@ -116,6 +116,11 @@ impl AlarmId {
     pub fn of(device: &DeviceId, code: &AlarmCode, first: u64) -> Self {
         Self(Arc::from(format!("{device}.{code}.{first}")))
     }
+
+    /// The device that raised it: what stands before the first dot.
+    pub fn device(&self) -> &str {
+        self.as_str().split('.').next().unwrap_or_default()
+    }
 }
 
 impl OrderId {

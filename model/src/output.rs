@@ -48,6 +48,10 @@ pub enum Output {
     Sample(Sample),
     /// An alarm changed: its state after the change and the event that did it.
     Alarm(Box<AlarmChange>),
+    /// A desk is in flood, or no longer.
+    Flood(Flood),
+    /// A device went out of service, or came back.
+    Service(Box<ServiceChange>),
     /// Open an order.
     Order(Box<OrderTrigger>),
     /// A message that could not be used.
@@ -98,6 +102,52 @@ pub struct AlarmChange {
     pub alarm: Alarm,
     /// The change.
     pub event: AlarmEvent,
+}
+
+/// A flood of alarms at one operator desk began or ended (ISA-18.2: more annunciations than a person can answer).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flood {
+    /// Desk, as the rules name it.
+    pub desk: String,
+    /// Name for people.
+    pub title: String,
+    /// Began, or ended.
+    pub flooded: bool,
+    /// When, Unix ms.
+    pub at: i64,
+    /// Annunciations in the window at that moment.
+    pub count: u32,
+}
+
+/// A device went out of service with a permit, or came back.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceChange {
+    /// The device.
+    pub device: DeviceId,
+    /// Why it is out of service; none when it is back.
+    pub permit: Option<Permit>,
+    /// Who said so.
+    pub by: String,
+    /// When, Unix ms.
+    pub at: i64,
+}
+
+/// Leave for a device to be out of service (ISA-18.2: out of service needs a permit).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permit {
+    /// Number of the work permit.
+    pub permit: String,
+    /// Why.
+    pub reason: String,
+    /// Who took it out.
+    pub by: String,
+    /// Since when, Unix ms.
+    pub since: i64,
+    /// When it is planned to be back, Unix ms.
+    pub planned_return: i64,
 }
 
 /// A message in quarantine.

@@ -80,6 +80,7 @@ fn standing(alarm: &Alarm) -> Output {
         text: String::new(),
         state: alarm.state,
         value: alarm.value,
+        called: false,
     };
     Output::Alarm(Box::new(AlarmChange { alarm: alarm.clone(), event }))
 }

@@ -31,6 +31,7 @@ fn nameless() -> AlarmType {
         at_least: None,
         ack_required: true,
         latching: false,
+        highly_managed: false,
         re_alarm_ms: None,
     }
 }

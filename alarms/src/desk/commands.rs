@@ -11,6 +11,7 @@ use crate::merge::duration_label;
 use crate::rules::RuleSet;
 use crate::standing::{Event, Refused, Shelf};
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
+use greenhub_model::output::Permit;
 use greenhub_model::{Command, CommandRefusal, CommandRequest, Position, ReceivedTime, Role};
 
 /// Answers remembered per occurrence.
@@ -56,9 +57,7 @@ impl Occurrence {
         position: Position,
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
-        if request.role == Role::Auditor {
-            return invalid("审计员只能查看，请由值班人员操作".into());
-        }
+        may_act(request.role)?;
         let now = received.millis();
         let (event, kind, text) = match &request.command {
             Command::Comment { text, .. } if text.trim().is_empty() => {
@@ -73,18 +72,24 @@ impl Occurrence {
             }
             Command::Reset { .. } => (Some(Event::Reset), AlarmEventKind::Reset, ""),
             Command::Unshelve { .. } => (Some(Event::Unshelve), AlarmEventKind::Unshelved, ""),
-            Command::Shelve { until, reason, .. } => {
-                check_shelf(rules, now, *until, reason)?;
-                (
-                    Some(Event::Shelve(Shelf { until: *until, one_shot: false })),
-                    AlarmEventKind::Shelved,
-                    reason.as_str(),
-                )
+            Command::Shelve { until, reason, one_shot, witness, .. } => {
+                check_shelf(rules, request.role, now, *until, reason)?;
+                self.check_witness(rules, &request.by, witness.as_deref())?;
+                let shelf = Shelf { until: *until, one_shot: *one_shot };
+                (Some(Event::Shelve(shelf)), AlarmEventKind::Shelved, reason.as_str())
+            }
+            Command::Unfold { reason, .. } if reason.trim().is_empty() => {
+                return invalid("拆分须写明原因".into());
+            }
+            Command::Unfold { reason, .. } => (None, AlarmEventKind::Unfolded, reason.as_str()),
+            Command::RemoveFromService { .. } | Command::ReturnToService { .. } => {
+                return invalid("停用与投用针对设备，不针对单条告警".into());
             }
         };
-        if let Some(event) = event {
-            self.step(rules, event).map_err(|refused| self.not_now(advice(refused)))?;
-        }
+        let called = match event {
+            Some(event) => self.step(rules, event).map_err(|refused| self.not_now(advice(refused)))?,
+            None => false,
+        };
         if kind == AlarmEventKind::Acknowledged {
             self.alarm.acknowledged_by = Some(request.by.clone());
             self.alarm.acknowledged_at = Some(now);
@@ -94,9 +99,19 @@ impl Occurrence {
         }
         self.alarm.last_position = self.alarm.last_position.max(position);
         let text = cut(text.trim(), REMARK_CHARS_MAX);
-        self.say(Said { kind, at: now, position, by: &request.by, text: &text, value: None }, out);
+        self.say(Said { kind, at: now, position, by: &request.by, text: &text, value: None, called }, out);
         self.order_if_due(received, out);
         Ok(())
+    }
+
+    fn check_witness(&self, rules: &RuleSet, by: &str, witness: Option<&str>) -> Result<(), CommandRefusal> {
+        let kind = crate::classify::classify(rules, self.alarm.class, &self.alarm.code);
+        match witness {
+            _ if !kind.highly_managed => Ok(()),
+            Some(witness) if !witness.is_empty() && witness != by => Ok(()),
+            Some(_) => invalid("授权人不能是搁置人本人，请另一名值班人员授权".into()),
+            None => invalid("该告警为高度管控告警，搁置须由另一名值班人员授权".into()),
+        }
     }
 
     fn not_now(&self, why: &str) -> CommandRefusal {
@@ -108,8 +123,40 @@ impl Occurrence {
     }
 }
 
-fn check_shelf(rules: &RuleSet, now: i64, until: i64, reason: &str) -> Result<(), CommandRefusal> {
-    let longest = rules.merge.shelve_max_ms;
+/// Whether this role may act on alarms at all.
+pub(super) fn may_act(role: Role) -> Result<(), CommandRefusal> {
+    match role {
+        Role::Auditor => invalid("审计员只能查看，请由值班人员操作".into()),
+        _ => Ok(()),
+    }
+}
+
+/// Leave to be out of service is complete.
+pub(super) fn check_permit(permit: &Permit, role: Role) -> Result<(), CommandRefusal> {
+    may_act(role)?;
+    if permit.permit.is_empty() || permit.reason.is_empty() {
+        return invalid("停用须填写作业票号和原因".into());
+    }
+    if permit.planned_return <= permit.since {
+        return invalid("计划恢复时间须晚于现在，请重新选择".into());
+    }
+    let long = |text: &str| text.chars().count() > REMARK_CHARS_MAX;
+    if long(&permit.permit) || long(&permit.reason) {
+        return invalid(format!("作业票号和原因最长 {REMARK_CHARS_MAX} 字，请缩短"));
+    }
+    Ok(())
+}
+
+/// What a command about nothing remembered is told.
+pub(super) fn nothing_there(command: &Command) -> CommandRefusal {
+    match command.alarm() {
+        Some(alarm) => CommandRefusal::NoSuchAlarm { alarm: alarm.clone() },
+        None => CommandRefusal::Invalid { why: "设备没有停用，无需恢复投用".into() },
+    }
+}
+
+fn check_shelf(rules: &RuleSet, role: Role, now: i64, until: i64, reason: &str) -> Result<(), CommandRefusal> {
+    let longest = rules.shelve_max_by_role.get(&role).copied().unwrap_or(rules.merge.shelve_max_ms);
     if reason.trim().is_empty() {
         return invalid("搁置必须写明原因".into());
     }

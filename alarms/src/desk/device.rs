@@ -5,12 +5,16 @@
 //! never fall, so it is enough to remember the births of the newest one.
 
 use super::DeskOutput;
-use super::slot::Slot;
+use super::commands;
+use super::slot::{Covers, Slot};
 use crate::condition::{AlarmKey, Condition};
 use crate::merge;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, SuppressionRule};
 use greenhub_model::alarm::Alarm;
-use greenhub_model::{AlarmCode, AlarmId, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime};
+use greenhub_model::output::{Permit, ServiceChange};
+use greenhub_model::{
+    AlarmCode, AlarmId, Class, Command, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime, Role,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +27,9 @@ pub(super) struct Device {
     slots: BTreeMap<SlotKey, Slot>,
     #[serde(default, skip_serializing_if = "Births::is_empty")]
     births: Births,
+    /// Out of service with this permit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    permit: Option<Permit>,
     /// Under which time the desk's index holds it; not part of the memory.
     #[serde(skip)]
     pub(super) due_indexed: Option<ReceivedTime>,
@@ -32,7 +39,7 @@ pub(super) struct Device {
 
 impl PartialEq for Device {
     fn eq(&self, other: &Self) -> bool {
-        self.slots == other.slots && self.births == other.births
+        self.slots == other.slots && self.births == other.births && self.permit == other.permit
     }
 }
 
@@ -94,7 +101,7 @@ impl Births {
 
 impl Device {
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.is_empty() && self.permit.is_none()
     }
 
     pub(super) fn apply(&mut self, rules: &RuleSet, mut condition: Condition, out: &mut Vec<DeskOutput>) {
@@ -112,11 +119,39 @@ impl Device {
                 return self.fold(rules, condition, out);
             }
         }
+        let (class, received, position) = (condition.class, condition.received, condition.position);
+        let covers = self.covers(rules, class, &key.code);
         let slot = self.slots.entry(key).or_default();
         if slot.forgotten(condition.received) {
             *slot = Slot::default();
         }
-        slot.apply(rules, condition, &mut self.births, out);
+        slot.apply(rules, condition, &covers, &mut self.births, out);
+        self.suppress(rules, class, (received, position), out);
+    }
+
+    /// What hides a raise of `code` from the start.
+    fn covers(&self, rules: &RuleSet, class: Class, code: &AlarmCode) -> Covers {
+        let hides = |rule: &&SuppressionRule| {
+            rule.class == class && rule.hides.contains(code) && self.holds(&rule.while_active)
+        };
+        let suppressed_by = rules.suppressions.iter().filter(hides).map(|rule| rule.id.clone()).collect();
+        Covers { out_of_service: self.permit.is_some(), suppressed_by }
+    }
+
+    fn holds(&self, code: &AlarmCode) -> bool {
+        self.slots.iter().any(|(key, slot)| &key.code == code && slot.is_active())
+    }
+
+    /// Follows the rules of suppression by design for all alarms that stand.
+    fn suppress(&mut self, rules: &RuleSet, class: Class, now: (ReceivedTime, Position), out: &mut Vec<DeskOutput>) {
+        for rule in rules.suppressions.iter().filter(|rule| rule.class == class) {
+            let wanted = self.holds(&rule.while_active);
+            for (key, slot) in &mut self.slots {
+                if rule.hides.contains(&key.code) {
+                    slot.suppress(rules, &rule.id, wanted, now, out);
+                }
+            }
+        }
     }
 
     /// One alarm for all kinds beyond the bound: raised and returned at once, so that a person must look and nothing hangs.
@@ -142,12 +177,74 @@ impl Device {
         position: Position,
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
-        let id = request.command.alarm();
+        let id = match &request.command {
+            Command::RemoveFromService { device, permit, reason, planned_return } => {
+                let permit = Permit {
+                    permit: permit.trim().to_owned(),
+                    reason: reason.trim().to_owned(),
+                    by: request.by.clone(),
+                    since: received.millis(),
+                    planned_return: *planned_return,
+                };
+                return self.remove_from_service(rules, device, permit, request.role, (received, position), out);
+            }
+            Command::ReturnToService { device, comment } => {
+                return self.return_to_service(rules, device, request, comment, (received, position), out);
+            }
+            of_an_alarm => of_an_alarm.alarm().expect("all other commands name an alarm"),
+        };
         let slot = self.slots.values_mut().find(|slot| slot.alarm().is_some_and(|alarm| &alarm.id == id));
         match slot.filter(|slot| !slot.forgotten(received)) {
             Some(slot) => slot.command(rules, request, received, position, out),
             None => Err(CommandRefusal::NoSuchAlarm { alarm: id.clone() }),
         }
+    }
+
+    fn remove_from_service(
+        &mut self,
+        rules: &RuleSet,
+        device: &DeviceId,
+        permit: Permit,
+        role: Role,
+        now: (ReceivedTime, Position),
+        out: &mut Vec<DeskOutput>,
+    ) -> Result<(), CommandRefusal> {
+        commands::check_permit(&permit, role)?;
+        if let Some(known) = &self.permit {
+            let same = known.permit == permit.permit && known.by == permit.by;
+            let why = format!("设备已按作业票 {} 停用，请先恢复投用", known.permit);
+            return if same { Ok(()) } else { Err(CommandRefusal::Invalid { why }) };
+        }
+        let by = permit.by.clone();
+        let text = format!("作业票 {}：{}", permit.permit, permit.reason);
+        self.permit = Some(permit.clone());
+        for slot in self.slots.values_mut() {
+            slot.service(rules, false, &by, &text, now, out);
+        }
+        let change = ServiceChange { device: device.clone(), permit: Some(permit), by, at: now.0.millis() };
+        out.push(DeskOutput::Service(Box::new(change)));
+        Ok(())
+    }
+
+    fn return_to_service(
+        &mut self,
+        rules: &RuleSet,
+        device: &DeviceId,
+        request: &CommandRequest,
+        comment: &str,
+        now: (ReceivedTime, Position),
+        out: &mut Vec<DeskOutput>,
+    ) -> Result<(), CommandRefusal> {
+        commands::may_act(request.role)?;
+        if self.permit.take().is_none() {
+            return Err(CommandRefusal::Invalid { why: "设备没有停用，无需恢复投用".into() });
+        }
+        for slot in self.slots.values_mut() {
+            slot.service(rules, true, &request.by, comment, now, out);
+        }
+        let change = ServiceChange { device: device.clone(), permit: None, by: request.by.clone(), at: now.0.millis() };
+        out.push(DeskOutput::Service(Box::new(change)));
+        Ok(())
     }
 
     pub(super) fn advance(

@@ -35,8 +35,8 @@ use crate::rules::RuleSet;
 use device::Device;
 use greenhub_model::alarm::Alarm;
 use greenhub_model::order::OrderTrigger;
-use greenhub_model::output::AlarmChange;
-use greenhub_model::{AlarmId, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime};
+use greenhub_model::output::{AlarmChange, ServiceChange};
+use greenhub_model::{AlarmId, Command, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +45,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum DeskOutput {
     /// An alarm changed: its state after the change, and the event.
     Alarm(Box<AlarmChange>),
+    /// A device went out of service, or came back.
+    Service(Box<ServiceChange>),
     /// Open an order; at most once per occurrence.
     Order(Box<OrderTrigger>),
 }
@@ -110,10 +112,14 @@ impl AlarmDesk {
         position: Position,
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
-        let alarm = request.command.alarm();
-        let found = self.devices.get_key_value(device_of_alarm(alarm)).map(|(id, _)| id.clone());
-        let Some(id) = found else {
-            return Err(CommandRefusal::NoSuchAlarm { alarm: alarm.clone() });
+        let found = self.devices.get_key_value(request.command.device()).map(|(id, _)| id.clone());
+        let id = match (found, &request.command) {
+            (Some(id), _) => id,
+            (None, Command::RemoveFromService { device, .. }) => {
+                self.devices.insert(device.clone(), Device::default());
+                device.clone()
+            }
+            (None, command) => return Err(commands::nothing_there(command)),
         };
         let device = self.devices.get_mut(&id).expect("found one line above");
         let result = device.command(rules, request, received, position, out);

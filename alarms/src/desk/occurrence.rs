@@ -5,7 +5,7 @@
 //! one order of this occurrence follows it.
 
 use super::DeskOutput;
-use super::slot::Change;
+use super::slot::{Change, Covers};
 use crate::classify::classify;
 use crate::condition::Condition;
 use crate::merge;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The hub itself, as the author of an event.
-const HUB: &str = "系统";
+pub(super) const HUB: &str = "系统";
 
 /// One occurrence and what is remembered of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub(super) struct Said<'a> {
     pub(super) by: &'a str,
     pub(super) text: &'a str,
     pub(super) value: Option<f64>,
+    /// It called an operator.
+    pub(super) called: bool,
 }
 
 impl<'a> From<Change<'a>> for Said<'a> {
@@ -69,6 +71,7 @@ impl<'a> From<Change<'a>> for Said<'a> {
             by: &condition.by,
             text: &condition.text,
             value: condition.value,
+            called: false,
         }
     }
 }
@@ -111,6 +114,8 @@ impl Occurrence {
             lat: first.lat,
             sub_district: first.sub_district.clone(),
             late: true,
+            folded_under: None,
+            folds: 0,
             first_position: first.position,
             last_position: first.position,
         };
@@ -184,10 +189,32 @@ impl Occurrence {
         let received = change.condition.received;
         self.alarm.last_position = self.alarm.last_position.max(change.condition.position);
         let mut said = Said::from(change);
-        if self.step(rules, event).is_err() {
-            said.kind = AlarmEventKind::Repeated;
+        match self.step(rules, event) {
+            Ok(called) => said.called = called,
+            Err(_) => said.kind = AlarmEventKind::Repeated,
         }
         self.say(said, out);
+        self.order_if_due(received, out);
+    }
+
+    /// Hides it before it is raised, so that nobody is called.
+    pub(super) fn cover(&mut self, covers: &Covers) {
+        self.memories.out_of_service |= covers.out_of_service;
+        self.memories.suppressed_by.extend(covers.suppressed_by.iter().cloned());
+    }
+
+    /// Takes a step that a rule or a permit asks for, now. A refusal changes nothing and says nothing.
+    pub(super) fn act(
+        &mut self,
+        rules: &RuleSet,
+        event: Event,
+        (kind, by, text): (AlarmEventKind, &str, &str),
+        (received, position): (ReceivedTime, Position),
+        out: &mut Vec<DeskOutput>,
+    ) {
+        let Ok(called) = self.step(rules, event) else { return };
+        self.alarm.last_position = self.alarm.last_position.max(position);
+        self.say(Said { kind, at: received.millis(), position, by, text, value: None, called }, out);
         self.order_if_due(received, out);
     }
 
@@ -222,6 +249,7 @@ impl Occurrence {
             text: said.text.to_owned(),
             state: self.alarm.state,
             value: said.value,
+            called: said.called,
         };
         out.push(DeskOutput::Alarm(Box::new(AlarmChange { alarm: self.alarm.clone(), event })));
     }
@@ -272,8 +300,8 @@ impl Occurrence {
             if !shelf_over {
                 self.re_alarm_at = None;
             }
-            if self.step(rules, event).is_ok() {
-                self.say(Said { kind, at: due.millis(), position, by: HUB, text, value: None }, out);
+            if let Ok(called) = self.step(rules, event) {
+                self.say(Said { kind, at: due.millis(), position, by: HUB, text, value: None, called }, out);
                 self.order_if_due(received, out);
             }
         }

@@ -5,6 +5,7 @@
 //! steps that lead to what the words say now. A raise from the past into nothing is therefore raised and returned at once.
 
 use super::DeskOutput;
+use super::commands;
 use super::device::Births;
 use super::occurrence::Occurrence;
 use crate::classify::classify;
@@ -89,6 +90,7 @@ impl Slot {
         &mut self,
         rules: &RuleSet,
         mut condition: Condition,
+        covers: &Covers,
         births: &mut Births,
         out: &mut Vec<DeskOutput>,
     ) {
@@ -96,7 +98,7 @@ impl Slot {
         shorten(&mut condition.by, BY_CHARS_MAX);
         let past = !self.hear(&condition);
         if condition.active {
-            self.raise(rules, &condition, past, births, out);
+            self.raise(rules, &condition, past, (covers, births), out);
         }
         let holds = self.words.values().any(|word| word.active);
         let gone_at = self.gone_at().unwrap_or(condition.at);
@@ -135,7 +137,7 @@ impl Slot {
         rules: &RuleSet,
         condition: &Condition,
         past: bool,
-        births: &mut Births,
+        (covers, births): (&Covers, &mut Births),
         out: &mut Vec<DeskOutput>,
     ) {
         let kind = classify(rules, condition.class, &condition.code);
@@ -197,6 +199,7 @@ impl Slot {
         occurrence.trip(condition);
         occurrence.note_raise(rules, condition.at);
         occurrence.alarm.returned_at = None;
+        occurrence.cover(covers);
         occurrence.take(rules, Event::On, change(AlarmEventKind::Raised), out);
     }
 
@@ -210,10 +213,59 @@ impl Slot {
     ) -> Result<(), CommandRefusal> {
         let result = match &mut self.occurrence {
             Some(occurrence) => occurrence.command(rules, request, received, position, out),
-            None => Err(CommandRefusal::NoSuchAlarm { alarm: request.command.alarm().clone() }),
+            None => Err(commands::nothing_there(&request.command)),
         };
         self.schedule_forgetting(rules, received);
         result
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.occurrence.as_ref().is_some_and(|occurrence| occurrence.memories.active)
+    }
+
+    /// Lets a rule hide what stands, or show it again.
+    pub(super) fn suppress(
+        &mut self,
+        rules: &RuleSet,
+        rule: &str,
+        wanted: bool,
+        now: (ReceivedTime, Position),
+        out: &mut Vec<DeskOutput>,
+    ) {
+        let stands = self.stands();
+        let Some(occurrence) = &mut self.occurrence else { return };
+        let hidden = occurrence.memories.suppressed_by.contains(rule);
+        let (event, kind, text) = match (wanted, hidden) {
+            (true, false) if stands => {
+                (Event::Suppress(rule.to_owned()), AlarmEventKind::Suppressed, merge::suppressed(rule))
+            }
+            (false, true) => {
+                (Event::Unsuppress(rule.to_owned()), AlarmEventKind::Unsuppressed, merge::unsuppressed(rule))
+            }
+            _ => return,
+        };
+        occurrence.act(rules, event, (kind, super::occurrence::HUB, &text), now, out);
+        self.schedule_forgetting(rules, now.0);
+    }
+
+    /// Takes what stands out of service with its device, or back.
+    pub(super) fn service(
+        &mut self,
+        rules: &RuleSet,
+        back: bool,
+        by: &str,
+        text: &str,
+        now: (ReceivedTime, Position),
+        out: &mut Vec<DeskOutput>,
+    ) {
+        let stands = self.stands();
+        let Some(occurrence) = self.occurrence.as_mut().filter(|_| stands) else { return };
+        let (event, kind) = match back {
+            true => (Event::ReturnToService, AlarmEventKind::ReturnedToService),
+            false => (Event::RemoveFromService, AlarmEventKind::RemovedFromService),
+        };
+        occurrence.act(rules, event, (kind, by, text), now, out);
+        self.schedule_forgetting(rules, now.0);
     }
 
     pub(super) fn advance(
@@ -244,6 +296,13 @@ impl Slot {
         // One more millisecond: what arrives exactly at the end of the time still meets its memory.
         self.forget_at = Some(ReceivedTime(received.0.saturating_add((after_ms + 1).saturating_mul(1000))));
     }
+}
+
+/// What hides a raise before anybody hears it.
+#[derive(Debug, Default)]
+pub(super) struct Covers {
+    pub(super) out_of_service: bool,
+    pub(super) suppressed_by: Vec<String>,
 }
 
 /// What happened to an occurrence because of a condition.

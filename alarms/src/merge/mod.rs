@@ -144,6 +144,16 @@ pub fn several_sources(count: usize) -> String {
     format!("有 {count} 个来源报告同一告警，全部恢复后才算恢复")
 }
 
+/// Why a rule hides an alarm.
+pub fn suppressed(rule: &str) -> String {
+    format!("按设计抑制，规则“{rule}”成立期间不提示；条件仍在评估并记录")
+}
+
+/// Why a rule hides it no longer.
+pub fn unsuppressed(rule: &str) -> String {
+    format!("规则“{rule}”不再成立，恢复显示")
+}
+
 /// More kinds of alarms than a device may have at once.
 pub fn too_many(code: &str, rules: &MergeRules) -> String {
     format!("该设备同时记录的告警种类已达上限 {}，代码 {code} 并入本告警", rules.keys_per_device_max)

@@ -35,7 +35,7 @@ fn alarm() -> Alarm {
     AlarmDesk::new().apply(&RuleSet::builtin(), condition, &mut out);
     match out.swap_remove(0) {
         DeskOutput::Alarm(change) => change.alarm,
-        DeskOutput::Order(_) => panic!("the change comes first"),
+        other => panic!("the change comes first, not {other:?}"),
     }
 }
 

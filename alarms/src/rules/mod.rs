@@ -21,7 +21,7 @@ use crate::threshold::LimitRule;
 use greenhub_model::alarm::{Priority, Severity};
 use greenhub_model::profile::DeviceProfile;
 use greenhub_model::units::Unit;
-use greenhub_model::{AlarmCode, Class, PointName, TimeRules};
+use greenhub_model::{AlarmCode, Class, PointName, Role, TimeRules};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,6 +52,26 @@ pub struct RuleSet {
     pub defaults: BTreeMap<Class, AlarmType>,
     /// Limits on readings.
     pub limits: Vec<LimitRule>,
+    /// Suppression by design: which alarm says that others of the same device mean nothing now.
+    #[serde(default)]
+    pub suppressions: Vec<SuppressionRule>,
+    /// Longest shelf per role, milliseconds; `merge.shelve_max_ms` where a role is missing.
+    #[serde(default)]
+    pub shelve_max_by_role: BTreeMap<Role, i64>,
+}
+
+/// Alarms that mean nothing while a known state of the device holds (ISA-18.2, suppressed by design).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuppressionRule {
+    /// Name of the rule, shown to people and kept in the alarm.
+    pub id: String,
+    /// Class of the device.
+    pub class: Class,
+    /// The alarm type that states it, for example that a line was stopped on purpose.
+    pub while_active: AlarmCode,
+    /// The alarm types hidden meanwhile.
+    pub hides: Vec<AlarmCode>,
 }
 
 /// When a device of a class is missed.
@@ -105,6 +125,9 @@ pub struct AlarmType {
     /// Held after the condition is gone until a person resets it.
     #[serde(default)]
     pub latching: bool,
+    /// Safety or permit depends on it: hiding it takes a second person (ISA-18.2, highly managed).
+    #[serde(default)]
+    pub highly_managed: bool,
     /// Still active this long after the acknowledgement: annunciated again. Milliseconds.
     #[serde(default)]
     pub re_alarm_ms: Option<i64>,

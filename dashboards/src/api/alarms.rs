@@ -147,9 +147,25 @@ pub struct ShelveRequest {
     pub until: i64,
     /// Why.
     pub reason: String,
+    /// Ends already when the condition goes.
+    #[serde(default)]
+    pub one_shot: bool,
+    /// The second person, where the alarm is highly managed.
+    #[serde(default)]
+    pub witness: Option<Witness>,
     /// Idempotency key.
     #[serde(default)]
     pub request_id: Option<String>,
+}
+
+/// A second person who consents on the spot.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
 }
 
 /// Show it again.
@@ -199,7 +215,11 @@ pub async fn shelve(
     Body(request): Body<ShelveRequest>,
 ) -> Result<Json<AlarmAnswer>, Problem> {
     let reason = checked_text("reason", request.reason)?;
-    let command = Command::Shelve { alarm: id, until: request.until, reason };
+    let witness = match request.witness {
+        Some(second) => Some(super::session::witness(&state, &caller, &second.username, &second.password).await?),
+        None => None,
+    };
+    let command = Command::Shelve { alarm: id, until: request.until, reason, one_shot: request.one_shot, witness };
     submit(&state, &caller, "alarm_shelve", command, request.request_id).await
 }
 
@@ -230,6 +250,116 @@ pub async fn comment(
     submit(&state, &caller, "alarm_comment", Command::Comment { alarm: id, text }, request.request_id).await
 }
 
+/// Release a latched alarm.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/reset", tag = "alarms", params(("id" = AlarmId, Path)),
+    request_body = UnshelveRequest,
+    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn reset(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<AlarmId>,
+    Body(request): Body<UnshelveRequest>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    submit(&state, &caller, "alarm_reset", Command::Reset { alarm: id }, request.request_id).await
+}
+
+/// Undo a merge.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnfoldRequest {
+    /// Why.
+    pub reason: String,
+    /// Idempotency key.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// Undo the merge of an alarm under another one.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/unfold", tag = "alarms", params(("id" = AlarmId, Path)),
+    request_body = UnfoldRequest,
+    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn unfold(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<AlarmId>,
+    Body(request): Body<UnfoldRequest>,
+) -> Result<Json<AlarmAnswer>, Problem> {
+    let reason = checked_text("reason", request.reason)?;
+    submit(&state, &caller, "alarm_unfold", Command::Unfold { alarm: id, reason }, request.request_id).await
+}
+
+/// Several alarms at once.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkAcknowledgeRequest {
+    /// Which, 1 to 500.
+    pub alarms: Vec<AlarmId>,
+    /// A remark for each.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Idempotency key.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// What came of each alarm of a bulk act.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct BulkAnswer {
+    /// Done, or done before under this key.
+    pub done: Vec<AlarmId>,
+    /// Not done, and why.
+    pub refused: Vec<BulkRefusal>,
+}
+
+/// One alarm that a bulk act left as it was.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct BulkRefusal {
+    /// The alarm.
+    pub alarm: AlarmId,
+    /// Why, and what would help.
+    pub why: String,
+}
+
+/// Most alarms of one bulk act.
+const BULK_MAX: usize = 500;
+
+/// Acknowledge many alarms; each is judged for itself.
+#[utoipa::path(post, path = "/api/v1/alarms/acknowledge", tag = "alarms", request_body = BulkAcknowledgeRequest,
+    responses((status = 200, body = BulkAnswer), (status = 400, body = Problem)))]
+pub async fn acknowledge_many(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<BulkAcknowledgeRequest>,
+) -> Result<Json<BulkAnswer>, Problem> {
+    if request.alarms.is_empty() || request.alarms.len() > BULK_MAX {
+        return Err(Problem::bad_request(format!("alarms must name 1 to {BULK_MAX} alarms")));
+    }
+    let comment = checked_text("comment", request.comment.unwrap_or_default())?;
+    // One key for all: an alarm remembers it for itself, so a repetition finds each one done.
+    let key = scoped(&caller.session.username, request.request_id)?;
+    let commands = request.alarms.iter().map(|alarm| {
+        let command = Command::Acknowledge { alarm: alarm.clone(), comment: comment.clone() };
+        let request_id = format!("{key}:{alarm}");
+        let by = caller.session.username.clone();
+        state.commands.submit(CommandRequest { request_id, by, role: caller.session.role, command })
+    });
+    let results = futures_util::future::join_all(commands).await;
+    let mut answer = BulkAnswer { done: vec![], refused: vec![] };
+    for (alarm, result) in request.alarms.into_iter().zip(results) {
+        let (outcome, detail) = match &result {
+            Ok(()) => (Outcome::Done, String::new()),
+            Err(failure) => (Outcome::Refused, failure.to_string()),
+        };
+        note(&state, &caller, "alarm_acknowledge", alarm.as_str(), outcome, &detail).await;
+        match result {
+            Ok(()) => answer.done.push(alarm),
+            Err(_) => answer.refused.push(BulkRefusal { alarm, why: detail }),
+        }
+    }
+    Ok(Json(answer))
+}
+
 const TEXT_CHARS_MAX: usize = 2_000;
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
@@ -247,7 +377,7 @@ async fn submit(
     command: Command,
     request_id: Option<String>,
 ) -> Result<Json<AlarmAnswer>, Problem> {
-    let id = command.alarm().clone();
+    let id = command.alarm().cloned().expect("this module only builds commands on alarms");
     let request = CommandRequest {
         request_id: scoped(&caller.session.username, request_id)?,
         by: caller.session.username.clone(),

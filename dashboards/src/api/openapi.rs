@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         units::list, units::get, units::track,
         devices::list, devices::get, devices::history,
         alarms::list, alarms::get, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::comment,
+        alarms::acknowledge_many, alarms::reset, alarms::unfold,
         orders::list, orders::get,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,

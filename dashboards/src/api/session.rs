@@ -92,6 +92,31 @@ pub async fn login(
     Ok(([(header::SET_COOKIE, cookie)], Json(answer)).into_response())
 }
 
+/// A second person consents on the spot: name and password, no session of their own. Returns the name.
+pub(super) async fn witness(
+    state: &AppState,
+    caller: &Caller,
+    username: &str,
+    password: &str,
+) -> Result<String, Problem> {
+    let now = state.now();
+    state.login_limit.attempt(caller.peer, now).map_err(too_many)?;
+    let proof = state.accounts.login(username, password, &caller.peer.to_string(), now).await;
+    let login = proof.map_err(|failure| match failure {
+        LoginFailure::Wrong => {
+            Problem::forbidden("授权人的用户名或密码错误。 The second person's name or password is wrong.")
+        }
+        other => refused(other, now),
+    })?;
+    state.accounts.logout(&login.token, &caller.peer.to_string(), now).await?;
+    if !crate::routes::OPERATORS.admits(Some(login.session.role)) {
+        return Err(Problem::forbidden(
+            "授权人须为值班调度员或处置中心值班员。 The second person must be an operator.",
+        ));
+    }
+    Ok(login.session.username)
+}
+
 fn too_many(seconds: i64) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "登录尝试过多，请稍后再试。 Too many attempts from this address.")
         .retry_after(seconds)

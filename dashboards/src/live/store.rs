@@ -128,6 +128,7 @@ impl Store {
                 Output::Alarm(change) => self.put_alarm(&change.alarm, &change.event, version),
                 Output::Order(trigger) => output.batch > self.orders_known_to && self.open_order(trigger, version),
                 Output::Track(_) | Output::Sample(_) | Output::Quarantine(_) | Output::CommandDone { .. } => false,
+                Output::Flood(_) | Output::Service(_) => false,
             };
         }
         if changed {

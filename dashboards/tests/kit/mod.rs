@@ -51,7 +51,7 @@ struct Desk {
 impl CommandPort for Desk {
     fn submit(&self, request: CommandRequest) -> Answer<'_, Result<(), CommandFailure>> {
         Box::pin(async move {
-            let id = request.command.alarm().clone();
+            let id = request.command.alarm().cloned().expect("the kit knows alarms only");
             let Some(mut alarm) = self.live.alarm(&id) else {
                 return Err(CommandRefusal::NoSuchAlarm { alarm: id }.into());
             };

@@ -65,6 +65,7 @@ pub fn alarm_change(alarm: Alarm, kind: AlarmEventKind, at: i64) -> Output {
         text: String::new(),
         state: alarm.state,
         value: alarm.value,
+        called: false,
     };
     Output::Alarm(Box::new(AlarmChange { alarm, event }))
 }

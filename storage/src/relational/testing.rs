@@ -118,6 +118,7 @@ pub fn change(alarm: &Alarm, kind: AlarmEventKind, position: u64) -> Output {
         text: alarm.text.clone(),
         state: alarm.state,
         value: alarm.value,
+        called: false,
     };
     Output::Alarm(Box::new(AlarmChange { alarm: alarm.clone(), event }))
 }

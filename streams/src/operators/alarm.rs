@@ -113,6 +113,7 @@ impl AlarmStage {
         for said in self.said.drain(..) {
             let (device, value): (DeviceId, Output) = match said {
                 DeskOutput::Alarm(change) => (change.alarm.device.clone(), Output::Alarm(change)),
+                DeskOutput::Service(change) => (change.device.clone(), Output::Service(change)),
                 DeskOutput::Order(trigger) => (trigger.device.clone(), Output::Order(trigger)),
             };
             let place = Place { position, stage, device: Some(device), sequence: *sequence };

@@ -237,6 +237,8 @@ pub fn brief(output: &Output) -> String {
             a.alarm.state,
             if a.alarm.late { " late" } else { "" }
         ),
+        Output::Flood(f) => format!("flood {} {}", f.desk, f.flooded),
+        Output::Service(s) => format!("service {} {}", s.device, if s.permit.is_some() { "out" } else { "back" }),
         Output::Order(o) => format!("order {} {:?}", o.device, o.priority),
         Output::Quarantine(q) => format!("quarantine {}", q.reject.code()),
         Output::CommandDone { request_id, result } => {

@@ -150,7 +150,8 @@ fn commands_are_refused_in_words() {
     assert_eq!(ask(auditor, &mut desk).0.as_deref(), Some("审计员只能查看，请由值班人员操作"));
     let blank = Command::Comment { alarm: id.clone(), text: " \n".into() };
     assert_eq!(ask(request("r2", blank), &mut desk).0.as_deref(), Some("备注不能为空，请写明内容"));
-    let blank = Command::Shelve { alarm: id.clone(), until: 9000, reason: String::new() };
+    let blank =
+        Command::Shelve { alarm: id.clone(), until: 9000, reason: String::new(), one_shot: false, witness: None };
     assert_eq!(ask(request("r3", blank), &mut desk).0.as_deref(), Some("搁置必须写明原因"));
     assert!(ask(request("", command("ack", id.clone(), 0)), &mut desk).0.expect("refused").starts_with("请求编号"));
     let long = "x".repeat(129);

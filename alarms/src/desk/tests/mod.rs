@@ -50,7 +50,7 @@ pub(super) fn request(request_id: &str, command: Command) -> CommandRequest {
 pub(super) fn command(verb: &str, alarm: AlarmId, until: i64) -> Command {
     match verb {
         "ack" => Command::Acknowledge { alarm, comment: String::new() },
-        "shelve" => Command::Shelve { alarm, until, reason: "检修".into() },
+        "shelve" => Command::Shelve { alarm, until, reason: "检修".into(), one_shot: false, witness: None },
         "unshelve" => Command::Unshelve { alarm },
         "reset" => Command::Reset { alarm },
         "comment" => Command::Comment { alarm, text: "已通知".into() },
@@ -77,5 +77,6 @@ pub(super) fn tell(output: &DeskOutput) -> String {
             format!("{kind} {state} {:?} x{}", change.alarm.priority, change.alarm.count)
         }
         DeskOutput::Order(order) => format!("order {:?}", order.priority),
+        DeskOutput::Service(change) => format!("service {}", if change.permit.is_some() { "out" } else { "back" }),
     }
 }

@@ -91,6 +91,7 @@ fn live(steps: &[Step], manner: Manner) -> Vec<BTreeMap<String, Vec<DeskOutput>>
             let device = match &output {
                 DeskOutput::Alarm(change) => change.alarm.device.to_string(),
                 DeskOutput::Order(order) => order.device.to_string(),
+                DeskOutput::Service(change) => change.device.to_string(),
             };
             if let DeskOutput::Alarm(change) = &output {
                 let digit = device.as_bytes()[1] - b'0';
@@ -134,6 +135,7 @@ proptest! {
         let mut keys: BTreeMap<AlarmId, Option<String>> = BTreeMap::new();
         for output in &outputs {
             match output {
+                DeskOutput::Service(change) => prop_assert!(false, "nobody asked for {change:?}"),
                 DeskOutput::Order(order) => prop_assert!(orders.insert(order.alarm.clone()), "{} twice", order.alarm),
                 DeskOutput::Alarm(change) => {
                     let (count, calls) = counts.entry(change.alarm.id.clone()).or_default();

@@ -64,6 +64,8 @@ impl Type {
             at_least: self.at_least,
             ack_required: self.ack_required,
             latching: false,
+            // What may kill is not hidden by one person alone.
+            highly_managed: safety >= 3,
             re_alarm_ms: self.re_alarm_min.map(|minutes| minutes * 60_000),
         }
     }
@@ -192,6 +194,8 @@ pub(super) fn rules() -> RuleSet {
         types: BTreeMap::new(),
         defaults: BTreeMap::new(),
         limits: vec![],
+        suppressions: vec![],
+        shelve_max_by_role: BTreeMap::new(),
     };
     for tables in
         [units::patrol(), units::vehicle(), plant::tables(), charger::tables(), environment::tables(), light::tables()]

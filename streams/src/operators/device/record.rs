@@ -110,8 +110,7 @@ impl DeviceStage {
     fn command(&mut self, position: Position, record: &Record<'_>, said: &mut Said) {
         match serde_json::from_slice::<CommandRequest>(record.payload) {
             Ok(request) => {
-                let device = greenhub_alarms::condition::device_of_alarm(request.command.alarm());
-                if self.is_mine(device) {
+                if self.is_mine(request.command.device()) {
                     let value = AlarmInput::Command(Box::new(request));
                     said.inputs.push(Placed { place: Voice::record(position).place(), value });
                 }
