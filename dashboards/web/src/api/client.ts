@@ -5,6 +5,7 @@
 import type {
   Alarm,
   AlarmDetail,
+  BulkAnswer,
   DeviceClass,
   DeviceView,
   District,
@@ -21,6 +22,7 @@ import type {
   SystemView,
   Track,
   UnitView,
+  Witness,
 } from './types'
 
 interface Paging {
@@ -66,11 +68,21 @@ export interface Writes {
     path: { id: string }
   }
   'POST /api/v1/alarms/{id}/shelve': {
-    body: { until: number; reason: string; request_id?: string }
+    body: { until: number; reason: string; one_shot?: boolean; witness?: Witness; request_id?: string }
     answer: { alarm: Alarm }
     path: { id: string }
   }
   'POST /api/v1/alarms/{id}/unshelve': { body: { request_id?: string }; answer: { alarm: Alarm }; path: { id: string } }
+  'POST /api/v1/alarms/{id}/reset': { body: { request_id?: string }; answer: { alarm: Alarm }; path: { id: string } }
+  'POST /api/v1/alarms/{id}/unfold': {
+    body: { reason: string; request_id?: string }
+    answer: { alarm: Alarm }
+    path: { id: string }
+  }
+  'POST /api/v1/alarms/acknowledge': {
+    body: { alarms: string[]; comment?: string; request_id?: string }
+    answer: BulkAnswer
+  }
   'POST /api/v1/alarms/{id}/comment': {
     body: { text: string; request_id?: string }
     answer: { alarm: Alarm }

@@ -32,6 +32,7 @@ export const proofs: [
   Reads_<Theirs['AlarmEvent'], Ours.AlarmEvent>,
   Reads_<Theirs['AlarmDetail'], Ours.AlarmDetail>,
   Reads_<Theirs['AlarmAnswer'], { alarm: Ours.Alarm }>,
+  Reads_<Theirs['BulkAnswer'], Ours.BulkAnswer>,
   Reads_<Theirs['Order'], Ours.Order>,
   Reads_<Theirs['OrderDetail'], Ours.OrderDetail>,
   Reads_<Theirs['CountRow'], Omit<Ours.QuarantineCount, 'reason'>>,
@@ -50,5 +51,5 @@ export const proofs: [
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
   true, true, true, true, true, true, true, true, true, true, true,
-  true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true, true,
 ]

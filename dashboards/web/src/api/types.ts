@@ -119,6 +119,12 @@ export interface Alarm {
   lat: number | null
   sub_district: string
   late: boolean
+  /** Why messages were merged into this occurrence. */
+  explanation: Reason[]
+  /** The alarm that explains this one; left out where none does. */
+  folded_under?: string | null
+  /** Alarms that stand folded under this one. */
+  folds: number
   first_position: number
   last_position: number
 }
@@ -134,6 +140,13 @@ export type AlarmEventKind =
   | 'commented'
   | 'reprioritised'
   | 'reset'
+  | 'suppressed'
+  | 'unsuppressed'
+  | 'removed_from_service'
+  | 'returned_to_service'
+  | 'folded'
+  | 'unfolded'
+  | 'gathered'
 
 export interface AlarmEvent {
   alarm: string
@@ -144,6 +157,8 @@ export interface AlarmEvent {
   text: string
   state: AlarmState
   value: number | null
+  /** An operator was called by it. */
+  called: boolean
 }
 
 export interface AlarmMember {
@@ -151,6 +166,18 @@ export interface AlarmMember {
   at: number
   value: number | null
   text: string
+}
+
+/** The second person that hiding a highly managed alarm takes. */
+export interface Witness {
+  username: string
+  password: string
+}
+
+/** What came of an act on many alarms at once. */
+export interface BulkAnswer {
+  done: string[]
+  refused: { alarm: string; why: string }[]
 }
 
 export interface AlarmDetail {

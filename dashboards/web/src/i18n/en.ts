@@ -130,6 +130,13 @@ const en: Words = {
     commented: 'Comment',
     reprioritised: 'Reprioritised',
     reset: 'Reset',
+    suppressed: 'Suppressed',
+    unsuppressed: 'Suppression ended',
+    removed_from_service: 'Out of service',
+    returned_to_service: 'Back in service',
+    folded: 'Folded',
+    unfolded: 'Unfolded',
+    gathered: 'Gathered',
   },
   alarm: {
     list: 'Alarms',

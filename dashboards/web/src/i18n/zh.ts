@@ -129,6 +129,13 @@ const zh = {
     commented: '备注',
     reprioritised: '改级',
     reset: '复位',
+    suppressed: '抑制',
+    unsuppressed: '解除抑制',
+    removed_from_service: '停用',
+    returned_to_service: '恢复使用',
+    folded: '归并',
+    unfolded: '拆出',
+    gathered: '收拢',
   },
   alarm: {
     list: '报警',

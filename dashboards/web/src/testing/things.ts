@@ -74,6 +74,8 @@ export function alarm(id: string, more: Partial<Alarm> = {}): Alarm {
     lat: null,
     sub_district: '',
     late: false,
+    explanation: [],
+    folds: 0,
     first_position: 1,
     last_position: 1,
     ...more,
@@ -100,7 +102,7 @@ export function order(id: string, more: Partial<Order> = {}): Order {
 }
 
 export function raised(alarmId: string, position: number): AlarmEvent {
-  return { alarm: alarmId, kind: 'raised', at: 0, position, by: '', text: '', state: 'unacknowledged', value: null }
+  return { alarm: alarmId, kind: 'raised', at: 0, position, by: '', text: '', state: 'unacknowledged', value: null, called: true }
 }
 
 /** A small generator with a seed, so that a failing run can be repeated. */
