@@ -38,7 +38,7 @@ impl Occurrence {
         if let Some(answer) = self.answered.iter().find(|answer| &answer.request_id == id) {
             return match answer.command == command {
                 true => answer.result.clone(),
-                false => invalid("该请求编号已用于另一条命令，请换一个编号重新提交".into()),
+                false => used_before(),
             };
         }
         let result = self.carry_out(rules, request, received, position, out);
@@ -98,7 +98,7 @@ impl Occurrence {
             self.re_alarm_at = after.map(|ms| ReceivedTime(received.0.saturating_add(ms.saturating_mul(1000))));
         }
         self.alarm.last_position = self.alarm.last_position.max(position);
-        let text = cut(text.trim(), REMARK_CHARS_MAX);
+        let text = remark(text);
         self.say(Said { kind, at: now, position, by: &request.by, text: &text, value: None, called }, out);
         self.order_if_due(received, out);
         Ok(())
@@ -131,9 +131,34 @@ pub(super) fn may_act(role: Role) -> Result<(), CommandRefusal> {
     }
 }
 
-/// Leave to be out of service is complete.
-pub(super) fn check_permit(permit: &Permit, role: Role) -> Result<(), CommandRefusal> {
-    may_act(role)?;
+/// A request id that stood for another command.
+pub(super) fn used_before() -> Result<(), CommandRefusal> {
+    invalid("该请求编号已用于另一条命令，请换一个编号重新提交".into())
+}
+
+/// A remark as it is kept.
+pub(super) fn remark(text: &str) -> String {
+    cut(text.trim(), REMARK_CHARS_MAX)
+}
+
+/// The permit that a request brings, complete; none where it gives the device back.
+pub(super) fn permit_of(request: &CommandRequest, received: ReceivedTime) -> Result<Option<Permit>, CommandRefusal> {
+    may_act(request.role)?;
+    let Command::RemoveFromService { permit, reason, planned_return, .. } = &request.command else {
+        return Ok(None);
+    };
+    let permit = Permit {
+        permit: permit.trim().to_owned(),
+        reason: reason.trim().to_owned(),
+        by: request.by.clone(),
+        since: received.millis(),
+        planned_return: *planned_return,
+    };
+    check_permit(&permit)?;
+    Ok(Some(permit))
+}
+
+fn check_permit(permit: &Permit) -> Result<(), CommandRefusal> {
     if permit.permit.is_empty() || permit.reason.is_empty() {
         return invalid("停用须填写作业票号和原因".into());
     }
@@ -173,7 +198,8 @@ fn invalid(why: String) -> Result<(), CommandRefusal> {
     Err(CommandRefusal::Invalid { why })
 }
 
-fn fingerprint(request: &CommandRequest) -> u64 {
+/// A number made of the command, so that a second command under the same id is noticed.
+pub(super) fn fingerprint(request: &CommandRequest) -> u64 {
     partition(&format!("{:?}", request.command))
 }
 

@@ -6,6 +6,7 @@
 
 use super::DeskOutput;
 use super::commands;
+use super::occurrence::Answered;
 use super::slot::{Covers, Slot};
 use crate::condition::{AlarmKey, Condition};
 use crate::merge;
@@ -13,7 +14,7 @@ use crate::rules::{RuleSet, SuppressionRule};
 use greenhub_model::alarm::Alarm;
 use greenhub_model::output::{Permit, ServiceChange};
 use greenhub_model::{
-    AlarmCode, AlarmId, Class, Command, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime, Role,
+    AlarmCode, AlarmId, Class, Command, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub(super) struct Device {
     /// Out of service with this permit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     permit: Option<Permit>,
+    /// The newest request about its service, with its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    served: Option<Answered>,
     /// Under which time the desk's index holds it; not part of the memory.
     #[serde(skip)]
     pub(super) due_indexed: Option<ReceivedTime>,
@@ -39,7 +43,10 @@ pub(super) struct Device {
 
 impl PartialEq for Device {
     fn eq(&self, other: &Self) -> bool {
-        self.slots == other.slots && self.births == other.births && self.permit == other.permit
+        self.slots == other.slots
+            && self.births == other.births
+            && self.permit == other.permit
+            && self.served == other.served
     }
 }
 
@@ -101,7 +108,7 @@ impl Births {
 
 impl Device {
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty() && self.permit.is_none()
+        self.slots.is_empty() && self.permit.is_none() && self.served.is_none()
     }
 
     pub(super) fn apply(&mut self, rules: &RuleSet, mut condition: Condition, out: &mut Vec<DeskOutput>) {
@@ -177,21 +184,8 @@ impl Device {
         position: Position,
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
-        let id = match &request.command {
-            Command::RemoveFromService { device, permit, reason, planned_return } => {
-                let permit = Permit {
-                    permit: permit.trim().to_owned(),
-                    reason: reason.trim().to_owned(),
-                    by: request.by.clone(),
-                    since: received.millis(),
-                    planned_return: *planned_return,
-                };
-                return self.remove_from_service(rules, device, permit, request.role, (received, position), out);
-            }
-            Command::ReturnToService { device, comment } => {
-                return self.return_to_service(rules, device, request, comment, (received, position), out);
-            }
-            of_an_alarm => of_an_alarm.alarm().expect("all other commands name an alarm"),
+        let Some(id) = request.command.alarm() else {
+            return self.serve(rules, request, (received, position), out);
         };
         let slot = self.slots.values_mut().find(|slot| slot.alarm().is_some_and(|alarm| &alarm.id == id));
         match slot.filter(|slot| !slot.forgotten(received)) {
@@ -200,49 +194,54 @@ impl Device {
         }
     }
 
-    fn remove_from_service(
+    /// Takes the device out of service, or gives it back; once per request.
+    fn serve(
         &mut self,
         rules: &RuleSet,
-        device: &DeviceId,
-        permit: Permit,
-        role: Role,
+        request: &CommandRequest,
         now: (ReceivedTime, Position),
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
-        commands::check_permit(&permit, role)?;
-        if let Some(known) = &self.permit {
-            let same = known.permit == permit.permit && known.by == permit.by;
-            let why = format!("设备已按作业票 {} 停用，请先恢复投用", known.permit);
-            return if same { Ok(()) } else { Err(CommandRefusal::Invalid { why }) };
+        let command = commands::fingerprint(request);
+        if let Some(known) = self.served.as_ref().filter(|known| known.request_id == request.request_id) {
+            return match known.command == command {
+                true => known.result.clone(),
+                false => commands::used_before(),
+            };
         }
-        let by = permit.by.clone();
-        let text = format!("作业票 {}：{}", permit.permit, permit.reason);
-        self.permit = Some(permit.clone());
-        for slot in self.slots.values_mut() {
-            slot.service(rules, false, &by, &text, now, out);
-        }
-        let change = ServiceChange { device: device.clone(), permit: Some(permit), by, at: now.0.millis() };
-        out.push(DeskOutput::Service(Box::new(change)));
-        Ok(())
+        let result = self.change_service(rules, request, now, out);
+        self.served = Some(Answered { request_id: request.request_id.clone(), command, result: result.clone() });
+        result
     }
 
-    fn return_to_service(
+    fn change_service(
         &mut self,
         rules: &RuleSet,
-        device: &DeviceId,
         request: &CommandRequest,
-        comment: &str,
         now: (ReceivedTime, Position),
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
-        commands::may_act(request.role)?;
-        if self.permit.take().is_none() {
-            return Err(CommandRefusal::Invalid { why: "设备没有停用，无需恢复投用".into() });
+        let permit = commands::permit_of(request, now.0)?;
+        let invalid = |why: String| Err(CommandRefusal::Invalid { why });
+        match (&self.permit, &permit) {
+            (Some(known), Some(_)) => {
+                return invalid(format!("设备已按作业票 {} 停用，请先恢复投用", known.permit));
+            }
+            (None, None) => return Err(commands::nothing_there(&request.command)),
+            _ => {}
         }
+        let text = match (&permit, &request.command) {
+            (Some(permit), _) => format!("作业票 {}：{}", permit.permit, permit.reason),
+            (None, Command::ReturnToService { comment, .. }) => commands::remark(comment),
+            (None, _) => String::new(),
+        };
+        self.permit.clone_from(&permit);
         for slot in self.slots.values_mut() {
-            slot.service(rules, true, &request.by, comment, now, out);
+            slot.service(rules, permit.is_none(), &request.by, &text, now, out);
         }
-        let change = ServiceChange { device: device.clone(), permit: None, by: request.by.clone(), at: now.0.millis() };
+        let device = DeviceId::new(request.command.device())
+            .map_err(|error| CommandRefusal::Invalid { why: error.to_string() })?;
+        let change = ServiceChange { device, permit, by: request.by.clone(), at: now.0.millis() };
         out.push(DeskOutput::Service(Box::new(change)));
         Ok(())
     }

@@ -51,6 +51,15 @@ pub(super) fn command(verb: &str, alarm: AlarmId, until: i64) -> Command {
     match verb {
         "ack" => Command::Acknowledge { alarm, comment: String::new() },
         "shelve" => Command::Shelve { alarm, until, reason: "检修".into(), one_shot: false, witness: None },
+        "oneshot" => Command::Shelve { alarm, until, reason: "检修".into(), one_shot: true, witness: None },
+        "unfold" => Command::Unfold { alarm, reason: "不是同一件事".into() },
+        "out" => Command::RemoveFromService {
+            device: device("D"),
+            permit: "W-7".into(),
+            reason: "换泵".into(),
+            planned_return: until,
+        },
+        "back" => Command::ReturnToService { device: device("D"), comment: "已修好".into() },
         "unshelve" => Command::Unshelve { alarm },
         "reset" => Command::Reset { alarm },
         "comment" => Command::Comment { alarm, text: "已通知".into() },

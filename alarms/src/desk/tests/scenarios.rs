@@ -37,7 +37,7 @@ impl Play {
                 self.desk.apply(&self.rules, Condition { severity, by, received, position, ..said }, &mut out);
             }
             verb => {
-                let alarm = self.newest.clone().expect("an alarm to act on");
+                let alarm = self.newest.clone().unwrap_or_else(|| AlarmId::new("D.NONE.0").expect("grammar"));
                 let until = words.get(1).map_or(0, |text| clock(text));
                 let asked = request(&format!("r{}", self.steps), command(verb, alarm, until));
                 refusal = self.desk.command(&self.rules, &asked, received, position, &mut out).err();
@@ -95,7 +95,59 @@ fn the_timelines_hold() {
             }
         }
     }
-    assert_eq!(scenarios, 17);
+    assert_eq!(scenarios, 21);
+}
+
+#[test]
+fn an_alarm_that_means_nothing_now_is_hidden_by_design() {
+    let mut play = Play { rules: RuleSet::builtin(), desk: AlarmDesk::new(), newest: None, steps: 0 };
+    play.rules.suppressions.push(crate::rules::SuppressionRule {
+        id: "停炉".into(),
+        class: Class::Plant,
+        while_active: code("STOPPED"),
+        hides: vec![code("FURNACE_TEMPERATURE_LOW"), code("H2S_HIGH")],
+    });
+    for (time, words, want) in [
+        (0, "on H2S_HIGH", "raised unacknowledged P2 x1; order P2"),
+        (1, "on STOPPED", "raised unacknowledged P3 x1; suppressed suppressed_by_design P2 x1"),
+        (2, "on FURNACE_TEMPERATURE_LOW", "raised suppressed_by_design P1 x1"),
+        (3, "ack", "(告警处于搁置、抑制或停用状态，请先恢复显示再操作)"),
+        (4, "off H2S_HIGH", "returned suppressed_by_design P2 x1"),
+        (
+            5,
+            "off STOPPED",
+            "returned returned_unacknowledged P3 x1; unsuppressed unacknowledged P1 x1; order P1; \
+             unsuppressed normal P2 x1",
+        ),
+        (6, "on FURNACE_TEMPERATURE_LOW", "repeated unacknowledged P1 x2"),
+    ] {
+        let words: Vec<_> = words.split(' ').collect();
+        assert_eq!(play.step(time * 1000, &words), want, "{words:?}");
+    }
+}
+
+#[test]
+fn an_alarm_that_may_kill_is_hidden_by_two_people_only() {
+    let mut play = Play { rules: RuleSet::builtin(), desk: AlarmDesk::new(), newest: None, steps: 0 };
+    play.step(0, &["on", "FIRE"]);
+    let alarm = play.newest.clone().expect("raised");
+    for (witness, want) in [
+        (None, "该告警为高度管控告警，搁置须由另一名值班人员授权"),
+        (Some("wang"), "授权人不能是搁置人本人，请另一名值班人员授权"),
+        (Some(""), "授权人不能是搁置人本人，请另一名值班人员授权"),
+        (Some("li"), ""),
+    ] {
+        let asked = Command::Shelve {
+            alarm: alarm.clone(),
+            until: 60_000,
+            reason: "演练".into(),
+            one_shot: false,
+            witness: witness.map(str::to_owned),
+        };
+        let asked = request(&format!("r{}", witness.unwrap_or("none")), asked);
+        let refusal = play.desk.command(&play.rules, &asked, ReceivedTime(1_000_000), Position(9), &mut vec![]).err();
+        assert_eq!(refusal.map(|refusal| refusal.to_string()).unwrap_or_default(), want);
+    }
 }
 
 #[test]
