@@ -3,7 +3,7 @@
 
 use crate::access::{Admits, guard};
 use crate::api::{alarms, audit, devices, health, ledger, live, map, mqtt, orders, quarantine, session, system};
-use crate::api::{metrics, openapi, units, users};
+use crate::api::{metrics, openapi, service, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -107,6 +107,10 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/alarms/acknowledge", OPERATORS, alarms::acknowledge_many),
         post("/api/v1/alarms/{id}/reset", OPERATORS, alarms::reset),
         post("/api/v1/alarms/{id}/unfold", OPERATORS, alarms::unfold),
+        get("/api/v1/out-of-service", EVERY_ROLE, service::list),
+        get("/api/v1/floods", EVERY_ROLE, service::floods),
+        post("/api/v1/devices/{id}/remove-from-service", OPERATORS, service::remove),
+        post("/api/v1/devices/{id}/return-to-service", OPERATORS, service::give_back),
         post("/api/v1/alarms/{id}/comment", COMMENTERS, alarms::comment),
         get("/api/v1/orders", EVERY_ROLE, orders::list),
         get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),

@@ -8,7 +8,7 @@ use greenhub_model::ReceivedTime;
 use greenhub_model::ledger::Ledger;
 use greenhub_storage::accounts::Accounts;
 use greenhub_storage::log::Clock;
-use greenhub_storage::relational::{AlarmStore, QuarantineStore};
+use greenhub_storage::relational::{AlarmStore, DeskStore, QuarantineStore};
 use std::sync::Arc;
 
 /// Appends metrics of one part of the hub in Prometheus text form (see [`crate::metrics::Metrics`]).
@@ -39,6 +39,8 @@ pub struct Parts {
     pub live: Live,
     /// Alarms of all time.
     pub alarms: AlarmStore,
+    /// What stands beside the alarms: devices out of service, floods.
+    pub desks: DeskStore,
     /// Messages that could not be used.
     pub quarantine: QuarantineStore,
     /// Users and their logins.

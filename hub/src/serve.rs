@@ -26,7 +26,7 @@ use greenhub_storage::accounts::Accounts;
 use greenhub_storage::devices::DeviceCredentials;
 use greenhub_storage::history::{History, HistoryConfig};
 use greenhub_storage::log::{Clock, Log, RealDisk, SystemClock};
-use greenhub_storage::relational::{AlarmStore, BatchSink, Database, PageRequest, QuarantineStore};
+use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, PageRequest, QuarantineStore};
 use greenhub_storage::snapshot::SnapshotStore;
 use greenhub_streams::{Streams, StreamsConfig};
 use std::io::Write;
@@ -153,6 +153,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     let parts = Parts {
         live: live.clone(),
         alarms: AlarmStore::new(db.clone()),
+        desks: DeskStore::new(db.clone()),
         quarantine: QuarantineStore::new(db.clone()),
         accounts: people,
         orders: Arc::new(Book(orders)),

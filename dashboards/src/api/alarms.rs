@@ -12,7 +12,7 @@ use greenhub_model::alarm::Reason;
 use greenhub_model::order::Order;
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, Class, Command, CommandRequest, DeviceId, OrderId, Position};
 use greenhub_storage::accounts::{NewAuditEntry, Outcome};
-use greenhub_storage::relational::{AlarmFilter, AlarmMember};
+use greenhub_storage::relational::{AlarmFilter, AlarmMember, PageRequest};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -58,6 +58,7 @@ pub async fn list(
         source: query.source,
         class: query.class,
         standing: query.standing,
+        folded_under: None,
     };
     Ok(Json(state.alarms.list(&filter, &page).await?.into()))
 }
@@ -90,6 +91,8 @@ pub struct AlarmDetail {
     pub timeline: Vec<AlarmEvent>,
     /// What was merged into it.
     pub members: Vec<Member>,
+    /// Alarms folded under it, newest first, at most 1,000.
+    pub folded: Vec<Alarm>,
     /// Why it has its priority.
     pub explanation: Vec<Reason>,
     /// The order it triggered.
@@ -103,12 +106,14 @@ pub async fn get(State(state): State<AppState>, Named(id): Named<AlarmId>) -> Re
     let alarm = current(&state, &id).await?;
     let timeline = state.alarms.events(&id).await?;
     let members = state.alarms.members(&id).await?.into_iter().map(Member::from).collect();
+    let under = AlarmFilter { folded_under: Some(id.clone()), ..AlarmFilter::default() };
+    let folded = state.alarms.list(&under, &PageRequest::first(1000)).await?.items;
     let order = OrderId::of_alarm(&id);
     let order = match state.live.order(&order) {
         Some(order) => Some(order),
         None => state.orders.get(&order).await?,
     };
-    Ok(Json(AlarmDetail { explanation: alarm.priority_reasons.clone(), alarm, timeline, members, order }))
+    Ok(Json(AlarmDetail { explanation: alarm.priority_reasons.clone(), alarm, timeline, members, folded, order }))
 }
 
 /// The live state is never behind the tables, so it is asked first.
@@ -378,6 +383,19 @@ async fn submit(
     request_id: Option<String>,
 ) -> Result<Json<AlarmAnswer>, Problem> {
     let id = command.alarm().cloned().expect("this module only builds commands on alarms");
+    self::command(state, caller, action, command, request_id).await?;
+    Ok(Json(AlarmAnswer { alarm: current(state, &id).await? }))
+}
+
+/// Gives a command to the dataflow, waits for its result, and writes both into the audit log.
+pub(super) async fn command(
+    state: &AppState,
+    caller: &Caller,
+    action: &'static str,
+    command: Command,
+    request_id: Option<String>,
+) -> Result<(), Problem> {
+    let object = command.object().to_owned();
     let request = CommandRequest {
         request_id: scoped(&caller.session.username, request_id)?,
         by: caller.session.username.clone(),
@@ -389,9 +407,8 @@ async fn submit(
         Ok(()) => (Outcome::Done, String::new()),
         Err(failure) => (Outcome::Refused, failure.to_string()),
     };
-    note(state, caller, action, id.as_str(), outcome, &detail).await;
-    result?;
-    Ok(Json(AlarmAnswer { alarm: current(state, &id).await? }))
+    note(state, caller, action, &object, outcome, &detail).await;
+    Ok(result?)
 }
 
 /// Request ids of one person never meet those of another.

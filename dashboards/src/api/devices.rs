@@ -48,6 +48,14 @@ pub async fn get(State(state): State<AppState>, Named(id): Named<DeviceId>) -> R
     state.live.device(&id).map(Json).ok_or_else(|| Problem::not_found(format!("There is no device {id}.")))
 }
 
+/// Refuses a device that nobody has heard of.
+pub(super) fn known(state: &AppState, id: &DeviceId) -> Result<(), Problem> {
+    match state.live.device(id).is_some() || state.live.unit(id).is_some() {
+        true => Ok(()),
+        false => Err(Problem::not_found(format!("There is no device {id}."))),
+    }
+}
+
 /// Which stretch of which point.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -13,6 +13,7 @@ pub mod mqtt;
 pub mod openapi;
 pub mod orders;
 pub mod quarantine;
+pub mod service;
 pub mod session;
 pub mod system;
 pub mod units;

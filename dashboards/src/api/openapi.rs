@@ -1,7 +1,7 @@
 //! The interface document (OpenAPI 3.1), generated from the handlers and the types they speak.
 
 use super::{alarms, audit, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, session};
-use super::{system, units, users};
+use super::{service, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +23,7 @@ use utoipa::{Modify, OpenApi};
         devices::list, devices::get, devices::history,
         alarms::list, alarms::get, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::comment,
         alarms::acknowledge_many, alarms::reset, alarms::unfold,
+        service::list, service::floods, service::remove, service::give_back,
         orders::list, orders::get,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,

@@ -6,6 +6,7 @@
 use super::filter::Filter;
 use super::table::{State, Table, Thing};
 use greenhub_model::order::Order;
+use greenhub_model::output::Flood;
 use greenhub_model::view::{DeviceView, UnitView};
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, DeviceId, OrderId};
 use std::collections::HashSet;
@@ -24,6 +25,8 @@ pub struct Delta {
     pub orders: Vec<Arc<State<Order>>>,
     /// Every alarm event, in order.
     pub events: Vec<Arc<State<AlarmEvent>>>,
+    /// All desks in flood now, where that changed.
+    pub floods: Option<Vec<Flood>>,
     /// Ids to forget.
     pub removed: Removed,
 }
@@ -56,6 +59,7 @@ impl Delta {
             && self.alarms.is_empty()
             && self.orders.is_empty()
             && self.events.is_empty()
+            && self.floods.is_none()
             && self.removed.is_empty()
     }
 }

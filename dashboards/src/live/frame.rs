@@ -5,6 +5,7 @@ use super::delta::{Delta, Removed};
 use super::table::State;
 use axum::extract::ws::Utf8Bytes;
 use greenhub_model::ReceivedTime;
+use greenhub_model::output::Flood;
 use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub fn snapshot(delta: &Delta, cursor: Cursor, now: ReceivedTime) -> Utf8Bytes {
     list(&mut out, "devices", &delta.devices, true);
     list(&mut out, "alarms", &delta.alarms, true);
     list(&mut out, "orders", &delta.orders, true);
+    floods(&mut out, delta.floods.as_deref());
     out.push('}');
     out.into()
 }
@@ -28,6 +30,7 @@ pub fn delta(delta: &Delta, cursor: Cursor, now: ReceivedTime) -> Utf8Bytes {
     list(&mut out, "alarms", &delta.alarms, false);
     list(&mut out, "orders", &delta.orders, false);
     list(&mut out, "events", &delta.events, false);
+    floods(&mut out, delta.floods.as_deref());
     removed(&mut out, &delta.removed);
     out.push('}');
     out.into()
@@ -80,6 +83,13 @@ fn list<T: Serialize>(out: &mut String, name: &str, states: &[Arc<State<T>>], ev
         out.push_str(state.json());
     }
     out.push(']');
+}
+
+fn floods(out: &mut String, floods: Option<&[Flood]>) {
+    if let Some(floods) = floods {
+        out.push_str(",\"floods\":");
+        out.push_str(&serde_json::to_string(floods).expect("texts and numbers are always JSON"));
+    }
 }
 
 fn removed(out: &mut String, removed: &Removed) {

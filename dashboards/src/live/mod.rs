@@ -32,6 +32,7 @@ pub use viewer::{CLIENT_MESSAGE_BYTES_MAX, SessionCheck, serve_viewer};
 
 use filter::{GroupKey, Wish};
 use greenhub_model::order::Order;
+use greenhub_model::output::Flood;
 use greenhub_model::view::{DeviceView, UnitView};
 use greenhub_model::{Alarm, AlarmId, BatchOutput, Class, DeviceId, OrderId};
 use greenhub_storage::log::Clock;
@@ -245,7 +246,12 @@ impl Live {
         self.inner.store.read().alarms.last(id).map(|s| s.value.clone())
     }
 
-    /// An open order.
+    /// Desks in flood now.
+    pub fn floods(&self) -> Vec<Flood> {
+        self.inner.store.read().floods()
+    }
+
+    /// One open order.
     pub fn order(&self, id: &OrderId) -> Option<Order> {
         self.inner.store.read().orders.get(id).map(|s| s.value.clone())
     }

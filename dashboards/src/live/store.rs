@@ -14,9 +14,10 @@ use super::filter::Filter;
 use super::table::{State, Table, Thing};
 use greenhub_model::geodesy::LonLat;
 use greenhub_model::order::{Order, OrderState, OrderTrigger};
+use greenhub_model::output::Flood;
 use greenhub_model::view::{DeviceView, UnitView};
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, AlarmState, BatchOutput, DeviceId, OrderId, Output};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 impl Thing for UnitView {
@@ -80,6 +81,8 @@ pub struct Store {
     pub alarms: Table<Alarm>,
     /// Open orders.
     pub orders: Table<Order>,
+    /// Desks in flood, by name, and the version of the newest change.
+    floods: (BTreeMap<String, Flood>, u64),
     events: VecDeque<(u64, Arc<State<AlarmEvent>>)>,
     events_max: usize,
     events_floor: u64,
@@ -96,6 +99,7 @@ impl Store {
             devices: Table::new(bounds.things, bounds.tombstones),
             alarms: Table::new(bounds.things, bounds.tombstones),
             orders: Table::new(bounds.things, bounds.tombstones),
+            floods: (BTreeMap::new(), 0),
             events: VecDeque::new(),
             events_max: bounds.events,
             events_floor: 0,
@@ -128,7 +132,8 @@ impl Store {
                 Output::Alarm(change) => self.put_alarm(&change.alarm, &change.event, version),
                 Output::Order(trigger) => output.batch > self.orders_known_to && self.open_order(trigger, version),
                 Output::Track(_) | Output::Sample(_) | Output::Quarantine(_) | Output::CommandDone { .. } => false,
-                Output::Flood(_) | Output::Service(_) => false,
+                Output::Flood(flood) => self.put_flood(flood, version),
+                Output::Service(_) => false,
             };
         }
         if changed {
@@ -166,6 +171,21 @@ impl Store {
             }
         }
         true
+    }
+
+    fn put_flood(&mut self, flood: &Flood, version: u64) -> bool {
+        let (floods, changed) = &mut self.floods;
+        match flood.flooded {
+            true => floods.insert(flood.desk.clone(), flood.clone()),
+            false => floods.remove(&flood.desk),
+        };
+        *changed = version;
+        true
+    }
+
+    /// Desks in flood.
+    pub fn floods(&self) -> Vec<Flood> {
+        self.floods.0.values().cloned().collect()
     }
 
     fn open_order(&mut self, trigger: &OrderTrigger, version: u64) -> bool {
@@ -231,6 +251,7 @@ impl Store {
         if filter.alarms {
             on_list(&self.alarms, version, &mut delta.alarms, &mut delta.removed.alarms);
             delta.events = self.events_between(version, events_to);
+            delta.floods = (self.floods.1 > version).then(|| self.floods());
         }
         if filter.orders {
             on_list(&self.orders, version, &mut delta.orders, &mut delta.removed.orders);
@@ -255,6 +276,7 @@ impl Store {
         }
         if filter.alarms {
             all.alarms = self.alarms.all().cloned().collect();
+            all.floods = Some(self.floods());
         }
         if filter.orders {
             all.orders = self.orders.all().cloned().collect();
@@ -287,6 +309,7 @@ impl Store {
         }
         if new.alarms {
             delta.events = self.events_between(version, events_to);
+            delta.floods = (self.floods.1 > version || !old.alarms).then(|| self.floods());
         }
         if new.orders && old.orders {
             on_list(&self.orders, version, &mut delta.orders, &mut delta.removed.orders);

@@ -17,7 +17,7 @@ use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, Order
 use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
 use greenhub_storage::history::{History, HistoryConfig, HistoryWriter};
 use greenhub_storage::log::{Clock, SystemClock};
-use greenhub_storage::relational::{AlarmStore, BatchSink, Database, Page, PageRequest, QuarantineStore};
+use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, Page, PageRequest, QuarantineStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -141,6 +141,7 @@ impl Hub {
         let state = AppState::new(Parts {
             live: live.clone(),
             alarms: AlarmStore::new(db.clone()),
+            desks: DeskStore::new(db.clone()),
             quarantine: QuarantineStore::new(db),
             accounts: accounts.clone(),
             orders: Arc::new(Book(live.clone())),

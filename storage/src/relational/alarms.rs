@@ -40,6 +40,8 @@ pub struct AlarmFilter {
     pub class: Option<Class>,
     /// Standing (anything but normal), or over.
     pub standing: Option<bool>,
+    /// Folded under this one.
+    pub folded_under: Option<AlarmId>,
 }
 
 /// One raise or repeat that was merged into an occurrence.
@@ -80,6 +82,9 @@ impl AlarmStore {
         }
         if let Some(standing) = filter.standing {
             select.and("standing", "=", i64::from(standing));
+        }
+        if let Some(cause) = &filter.folded_under {
+            select.and("folded_under", "=", cause.as_str());
         }
         select.and_below("first_position, id", page.after()?);
         let rows = select.fetch(self.db.readers(), "first_position DESC, id DESC", page.fetch(), "list alarms").await?;
@@ -158,11 +163,11 @@ pub(super) async fn write(connection: &mut AnyConnection, batches: &[&Arc<BatchO
 
 async fn write_alarms(connection: &mut AnyConnection, alarms: &[&Alarm]) -> Result<(), StoreError> {
     let head = "INSERT INTO alarms (id, device, class, code, state, priority, standing, raised_at, first_position, \
-                last_position, body)";
+                last_position, folded_under, body)";
     let tail = "ON CONFLICT (id) DO UPDATE SET state = excluded.state, priority = excluded.priority, \
                 standing = excluded.standing, raised_at = excluded.raised_at, \
-                last_position = excluded.last_position, body = excluded.body";
-    insert_rows(connection, "write alarms", (head, 11, tail), alarms, |query, alarm| {
+                last_position = excluded.last_position, folded_under = excluded.folded_under, body = excluded.body";
+    insert_rows(connection, "write alarms", (head, 12, tail), alarms, |query, alarm| {
         query
             .bind(alarm.id.as_str().to_owned())
             .bind(alarm.device.as_str().to_owned())
@@ -174,6 +179,7 @@ async fn write_alarms(connection: &mut AnyConnection, alarms: &[&Alarm]) -> Resu
             .bind(alarm.raised_at)
             .bind(alarm.first_position.0 as i64)
             .bind(alarm.last_position.0 as i64)
+            .bind(alarm.folded_under.as_ref().map(|cause| cause.as_str().to_owned()).unwrap_or_default())
             .bind(to_json(alarm))
     })
     .await

@@ -41,6 +41,7 @@ pub const STORAGE_MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0003_audit_only_grows.postgres.sql"),
     },
     Migration::common(4, include_str!("migrations/0004_login_padding.sql")),
+    Migration::common(5, include_str!("migrations/0005_desks.sql")),
 ];
 
 /// Applies what is missing, in order.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! BatchOutput ─▶ BatchSink ─┬─ alarms, alarm_events   AlarmStore       one transaction holds the rows,
+//!                           ├─ out_of_service, floods DeskStore
 //!                           ├─ quarantine + counts    QuarantineStore  the ledger and the batch number
 //!                           ├─ ledger                 BatchSink::decided
 //!                           └─ BatchApplier (orders)  dispatch::Orders
@@ -20,6 +21,7 @@
 
 mod alarms;
 mod database;
+mod desks;
 mod error;
 pub mod filter;
 mod ledger;
@@ -35,6 +37,7 @@ mod tests;
 
 pub use alarms::{AlarmFilter, AlarmMember, AlarmStore};
 pub use database::{Backend, Database};
+pub use desks::DeskStore;
 pub use error::StoreError;
 pub use page::{CursorError, LIMIT_MAX, Page, PageRequest};
 pub use quarantine::{QuarantineCount, QuarantineFilter, QuarantineStore};

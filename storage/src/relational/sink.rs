@@ -12,6 +12,7 @@
 
 use super::alarms;
 use super::database::Database;
+use super::desks;
 use super::error::StoreError;
 use super::ledger::Progress;
 use super::quarantine::{QuarantineDraft, QuarantineMemory};
@@ -124,7 +125,8 @@ impl BatchSink {
     }
 
     fn wants(&self, output: &Output) -> bool {
-        matches!(output, Output::Alarm(_) | Output::Quarantine(_)) || self.appliers.iter().any(|a| a.wants(output))
+        matches!(output, Output::Alarm(_) | Output::Service(_) | Output::Flood(_) | Output::Quarantine(_))
+            || self.appliers.iter().any(|a| a.wants(output))
     }
 
     async fn commit(
@@ -153,6 +155,7 @@ impl BatchSink {
         with_rows: &[&Arc<BatchOutput>],
     ) -> Result<QuarantineDraft, StoreError> {
         alarms::write(connection, with_rows).await?;
+        desks::write(connection, with_rows).await?;
         let draft = state.quarantine.write(connection, with_rows).await?;
         for applier in &self.appliers {
             applier.apply(connection, with_rows).await?;

@@ -300,3 +300,39 @@ async fn invented_names_do_not_grow_the_counts_without_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn devices_out_of_service_and_floods_follow_their_batches() {
+    use greenhub_model::output::{Flood, Permit, ServiceChange};
+    on_every_database(async |stage| {
+        let sink = sink(stage).await;
+        let service = |device: &str, at: i64, out: bool| {
+            let permit = Permit {
+                permit: "W-7".into(),
+                reason: "换泵".into(),
+                by: "wang".into(),
+                since: at,
+                planned_return: at + 60_000,
+            };
+            let device = DeviceId::new(device).expect("a device id");
+            Output::Service(Box::new(ServiceChange { device, permit: out.then_some(permit), by: "wang".into(), at }))
+        };
+        let flood = |desk: &str, at: i64, flooded: bool| {
+            Output::Flood(Flood { desk: desk.into(), title: "调度台".into(), flooded, at, count: 11 })
+        };
+        let first = [
+            batch(1, vec![service("F-2", 20, true), service("F-1", 10, true), flood("d", 30, true)]),
+            batch(2, vec![service("F-2", 40, false), flood("d", 50, false)]),
+        ];
+        sink.apply(&first, NOW).await.expect("applied");
+        sink.apply(&[batch(3, vec![service("F-3", 60, true)])], later(1)).await.expect("applied");
+        let desks = DeskStore::new(stage.open().await);
+        let out: Vec<_> =
+            desks.out_of_service().await.expect("listed").into_iter().map(|c| c.device.to_string()).collect();
+        assert_eq!(out, ["F-1", "F-3"], "{}", stage.label);
+        let edges = |floods: Vec<Flood>| floods.into_iter().map(|f| (f.at, f.flooded)).collect::<Vec<_>>();
+        assert_eq!(edges(desks.floods(0, 100).await.expect("listed")), [(30, true), (50, false)], "{}", stage.label);
+        assert_eq!(edges(desks.floods(31, 50).await.expect("listed")), [], "{}", stage.label);
+    })
+    .await;
+}
