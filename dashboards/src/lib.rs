@@ -27,6 +27,7 @@ pub mod live;
 mod login_limit;
 pub mod metrics;
 mod mqtt_socket;
+pub mod past;
 pub mod ports;
 pub mod problem;
 pub mod routes;

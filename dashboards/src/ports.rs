@@ -3,16 +3,18 @@
 //! `dashboards` may not know `dispatch`, `gateway` or `streams`, and later they may run on other machines. What crosses
 //! here is a `model` value or plain data.
 
+use crate::live::Live;
 use crate::problem::Chain;
 use greenhub_model::ids::{DeviceId, OrderId, PointName};
 use greenhub_model::order::{Order, OrderState};
-use greenhub_model::{CommandRefusal, CommandRequest, Priority};
+use greenhub_model::{CommandRefusal, CommandRequest, Priority, ReceivedTime};
 use greenhub_storage::history::{History, Track, Values};
 use greenhub_storage::relational::{Page, PageRequest};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A boxed future, so that the ports can be trait objects.
@@ -189,4 +191,35 @@ pub struct SystemInfo {
     pub viewers: u64,
     /// Devices and programs connected to the broker.
     pub connections: u64,
+}
+
+/// How the clock of a past moment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct PastState {
+    /// The moment it shows, Unix ms.
+    pub now: i64,
+    /// Times the wall clock; 0 while it stands still.
+    pub speed: f64,
+    /// The asked moment is reached; before, the state is being built.
+    pub ready: bool,
+    /// The log has nothing later.
+    pub ended: bool,
+}
+
+/// A past moment that is open; dropping it closes it, which may take a moment of a thread's time.
+pub trait PastView: Send + Sync {
+    /// The live tier that shows it.
+    fn live(&self) -> Live;
+    /// How its clock stands.
+    fn state(&self) -> PastState;
+    /// Why it failed, where it did.
+    fn failure(&self) -> Option<String>;
+    /// Sets the pace: times the wall clock, 0 to 60.
+    fn set_speed(&self, speed: f64);
+}
+
+/// Opens past moments from the recorded log.
+pub trait PastPort: Send + Sync {
+    /// Opens `at`; blocks while a snapshot is read.
+    fn open(&self, at: ReceivedTime, speed: f64) -> Result<Arc<dyn PastView>, PortFailure>;
 }

@@ -3,7 +3,7 @@
 
 use crate::access::{Admits, guard};
 use crate::api::{alarms, audit, devices, health, ledger, live, map, mqtt, orders, quarantine, session, system};
-use crate::api::{metrics, openapi, service, units, users};
+use crate::api::{metrics, openapi, past, service, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -93,6 +93,11 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/session", EVERY_ROLE, session::logout),
         put("/api/v1/session/password", EVERY_ROLE, session::change_password),
         get("/api/v1/live", EVERY_ROLE, live::upgrade),
+        post("/api/v1/past", TRACK_READERS, past::open),
+        get("/api/v1/past/{id}", TRACK_READERS, past::show),
+        put("/api/v1/past/{id}/speed", TRACK_READERS, past::turn),
+        delete("/api/v1/past/{id}", TRACK_READERS, past::close),
+        get("/api/v1/past/{id}/live", TRACK_READERS, past::upgrade),
         get("/api/v1/units", EVERY_ROLE, units::list),
         get("/api/v1/units/{id}", EVERY_ROLE, units::get),
         get("/api/v1/units/{id}/track", TRACK_READERS, units::track),

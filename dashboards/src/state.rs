@@ -2,6 +2,7 @@
 
 use crate::live::Live;
 use crate::login_limit::LoginLimit;
+use crate::past::PastMoments;
 use crate::ports::{CommandPort, HistorySource, MqttDoor, OrderBook, Readiness, SystemInfo};
 use bytes::Bytes;
 use greenhub_model::ReceivedTime;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub orders: Arc<dyn OrderBook>,
     /// Tracks and series.
     pub history: Arc<dyn HistorySource>,
+    /// Past moments that are open.
+    pub past: Arc<PastMoments>,
     /// Human commands.
     pub commands: Arc<dyn CommandPort>,
     /// MQTT over WebSocket, where the broker runs in this process.

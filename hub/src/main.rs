@@ -11,6 +11,7 @@ mod devices;
 mod export;
 mod intakes;
 mod outputs;
+mod past;
 mod ports;
 mod replay;
 mod serve;

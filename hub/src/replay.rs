@@ -79,8 +79,8 @@ fn beginning(config: &Config, directory: &Path) -> Result<Option<Snapshot>> {
         return Ok(None);
     }
     let snapshots = config.data.join("snapshots");
-    let newest = SnapshotStore::open(&snapshots)
-        .and_then(|store| store.newest())
+    let newest = SnapshotStore::beside(&snapshots)
+        .newest()
         .with_context(|| format!("read snapshots in {}", snapshots.display()))?;
     if newest.is_none() {
         bail!("the beginning of the log is gone and there is no snapshot to start from");

@@ -10,6 +10,7 @@ use crate::commands::{Commands, Waiting};
 use crate::config::Config;
 use crate::intakes::Intakes;
 use crate::outputs::{self, SinkState, Sinks};
+use crate::past::PastLog;
 use crate::ports::{Book, Door};
 use crate::system::Overview;
 use crate::{Place, accounts, demo, state};
@@ -17,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use greenhub_dashboards::live::{Live, LiveConfig};
+use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::{AppState, Parts, ServeOptions, WebOptions};
 use greenhub_dispatch::{OrderFilter, Orders};
 use greenhub_gateway::mqtt::{Broker, BrokerConfig, BrokerHandle, Limits, TlsConfig};
@@ -150,6 +152,8 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         clock: clock.clone(),
         started,
     });
+    let past = Arc::new(PastMoments::new(Arc::new(PastLog::of(config))));
+    tokio::spawn(crate::past::close_idle(past.clone(), clock.clone(), stop.clone()));
     let parts = Parts {
         live: live.clone(),
         alarms: AlarmStore::new(db.clone()),
@@ -158,6 +162,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         accounts: people,
         orders: Arc::new(Book(orders)),
         history: Arc::new(history),
+        past: past.clone(),
         commands: Arc::new(Commands { log: log.clone(), waiting }),
         mqtt: Some(Arc::new(Door { doors: broker.doors(), encrypted: config.http.behind_tls })),
         ledger: {

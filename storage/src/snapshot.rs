@@ -10,9 +10,13 @@
 //! the last two. [`SnapshotStore::newest`] reads the newest whole one: a damaged file costs a longer replay, not the
 //! state. The log must be held ([`crate::log::Log::hold`]) at the *older* of the two for that to work: `publish` returns it.
 //!
+//! **Landmarks** are states that outlive the last two: one every so often, so that a past moment is reached by a short
+//! replay from the landmark before it. They are an aid, never the state to start the hub from.
+//!
 //! **Deliberately absent:** what is in the parts, and when a snapshot is due.
 
 use crate::log::{Disk, RealDisk};
+use greenhub_model::ReceivedTime;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +26,8 @@ const MAGIC: [u8; 8] = *b"GHSNAPS1";
 const HEAD: usize = 20;
 /// Published snapshots that are kept.
 const KEPT: usize = 2;
+/// Landmarks kept: a month of one an hour.
+pub const LANDMARKS_MAX: usize = 31 * 24;
 /// Larger than any snapshot; a longer file is not read.
 const BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
@@ -78,7 +84,74 @@ fn batch_of(name: &str) -> Option<u64> {
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
+/// A state that is kept for replays of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Landmark {
+    /// The batch whose effects are contained.
+    pub batch: u64,
+    /// Receive time of that batch, µs.
+    pub received: ReceivedTime,
+}
+
+impl Landmark {
+    fn file_name(self) -> String {
+        format!("landmark-{:020}-{:020}.bin", self.batch, self.received.0)
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let (batch, received) = name.strip_prefix("landmark-")?.strip_suffix(".bin")?.split_once('-')?;
+        let whole = batch.len() == 20 && received.len() == 20;
+        whole.then_some(Self { batch: batch.parse().ok()?, received: ReceivedTime(received.parse().ok()?) })
+    }
+}
+
 impl SnapshotStore {
+    /// Opens the directory of a hub that may be running, to read: removes and creates nothing.
+    pub fn beside(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), disk: Arc::new(RealDisk) }
+    }
+
+    /// Keeps `parts` as a landmark, and removes those before batch `oldest` (the log has nothing to go on with from
+    /// there) and those beyond [`LANDMARKS_MAX`].
+    pub fn keep(
+        &self,
+        landmark: Landmark,
+        parts: &BTreeMap<String, Vec<u8>>,
+        oldest: u64,
+    ) -> Result<(), SnapshotError> {
+        let pending = self.write(landmark.batch, parts)?;
+        let target = self.dir.join(landmark.file_name());
+        let renamed = self.disk.rename(&pending.path, &target).and_then(|()| self.disk.sync_dir(&self.dir));
+        renamed.map_err(failed("keep landmark", &target))?;
+        let all = self.landmarks()?;
+        let beyond = all.len().saturating_sub(LANDMARKS_MAX);
+        for old in all.iter().enumerate().filter(|(n, mark)| *n < beyond || mark.batch + 1 < oldest) {
+            self.remove(&old.1.file_name())?;
+        }
+        Ok(())
+    }
+
+    /// The landmarks, oldest first.
+    pub fn landmarks(&self) -> Result<Vec<Landmark>, SnapshotError> {
+        let mut found: Vec<_> = self.list()?.iter().filter_map(|(name, _)| Landmark::of(name)).collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// The newest whole landmark at or before `at` and not before batch `oldest - 1`.
+    pub fn landmark_before(&self, at: ReceivedTime, oldest: u64) -> Result<Option<Snapshot>, SnapshotError> {
+        let fits = |mark: &&Landmark| mark.received <= at && mark.batch + 1 >= oldest;
+        for mark in self.landmarks()?.iter().rev().filter(fits) {
+            let path = self.dir.join(mark.file_name());
+            let len = self.length(&mark.file_name())?;
+            match self.read(&path, len).map_err(failed("read landmark", &path))? {
+                Some(snapshot) if snapshot.batch == mark.batch => return Ok(Some(snapshot)),
+                _ => tracing::warn!(path = %path.display(), "landmark is damaged, an older one is taken"),
+            }
+        }
+        Ok(None)
+    }
+
     /// Opens the directory, creating it when missing; removes what an interrupted write left behind.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, SnapshotError> {
         Self::open_on(dir, Arc::new(RealDisk))
@@ -139,6 +212,10 @@ impl SnapshotStore {
         let mut bytes = vec![0; len as usize];
         let read = crate::log::read_full(&*file, 0, &mut bytes)?;
         Ok(decode(&bytes[..read]))
+    }
+
+    fn length(&self, name: &str) -> Result<u64, SnapshotError> {
+        Ok(self.list()?.into_iter().find(|(known, _)| known == name).map_or(0, |(_, len)| len))
     }
 
     fn published(&self) -> Result<Vec<(u64, u64)>, SnapshotError> {
@@ -251,6 +328,29 @@ mod tests {
         }
         assert_eq!(store.batches().expect("readable"), [100, 9]);
         assert_eq!(store.list().expect("readable").len(), 2);
+    }
+
+    #[test]
+    fn landmarks_outlive_snapshots_and_lead_to_the_moment_asked_for() {
+        let disk = FaultDisk::new(3);
+        let store = open(&disk);
+        let mark = |batch: u64| Landmark { batch, received: ReceivedTime(batch as i64 * 10) };
+        for batch in [3, 6, 9] {
+            store.keep(mark(batch), &parts(batch as u8), 1).expect("kept");
+            published(&store, batch + 1);
+        }
+        let before = |at, oldest| {
+            store.landmark_before(ReceivedTime(at), oldest).expect("readable").map(|snapshot| snapshot.batch)
+        };
+        assert_eq!([before(29, 1), before(30, 1), before(89, 1), before(1000, 1)], [None, Some(3), Some(6), Some(9)]);
+        assert_eq!(before(89, 8), None, "the log begins after it");
+        assert_eq!(before(89, 7), Some(6), "the log goes on right behind it");
+        assert_eq!(store.newest().expect("readable").map(|s| s.batch), Some(10), "they are not where the hub starts");
+        let path = Path::new("/snapshots").join(mark(6).file_name());
+        disk.damage(&path, 50, &[0xff, 0xff]);
+        assert_eq!(before(89, 1), Some(3), "a damaged one is passed over");
+        store.keep(mark(12), &parts(12), 8).expect("kept");
+        assert_eq!(store.landmarks().expect("readable"), [mark(9), mark(12)]);
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! the operators then no longer say. So publishing waits for the sinks, and the log's hold follows the published ones.
 //! One snapshot is under way at most; while it waits, the dataflow does not take another.
 
+use greenhub_model::ReceivedTime;
 use greenhub_storage::log::Hold;
-use greenhub_storage::snapshot::SnapshotStore;
+use greenhub_storage::snapshot::{Landmark, SnapshotStore};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,12 +14,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::warn;
 
+/// One landmark an hour, by receive time, µs.
+const LANDMARK_EVERY_US: i64 = 3_600_000_000;
 /// How often the sinks are asked.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// A snapshot on its way to disk.
 pub(crate) struct Job {
     pub batch: u64,
+    pub received: ReceivedTime,
     pub parts: BTreeMap<String, Vec<u8>>,
 }
 
@@ -45,13 +49,23 @@ impl Keeper {
         hold: Hold,
         sinks_at: Arc<dyn Fn() -> u64 + Send + Sync>,
         published: u64,
+        oldest: impl Fn() -> u64 + Send + 'static,
     ) -> std::io::Result<(Self, crossbeam_channel::Sender<Job>, Arc<Progress>)> {
         let (sender, jobs) = crossbeam_channel::bounded::<Job>(1);
         let progress = Arc::new(Progress { published: AtomicU64::new(published), ..Progress::default() });
         let shared = progress.clone();
         let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            let newest = store.landmarks().ok().and_then(|all| all.last().copied());
+            let mut marked = newest.map_or(ReceivedTime(0), |mark| mark.received);
             for job in jobs {
                 keep(&store, &hold, &*sinks_at, &job, &shared);
+                if job.received.0.saturating_sub(marked.0) >= LANDMARK_EVERY_US {
+                    marked = job.received;
+                    let landmark = Landmark { batch: job.batch, received: job.received };
+                    if let Err(error) = store.keep(landmark, &job.parts, oldest()) {
+                        warn!(batch = job.batch, %error, "landmark not kept; past moments take a longer replay");
+                    }
+                }
                 shared.busy.store(false, Ordering::Release);
             }
         })?;

@@ -24,6 +24,7 @@ mod error;
 mod host;
 mod keeper;
 mod operators;
+mod past;
 mod replay;
 mod restore;
 mod start;
@@ -31,6 +32,7 @@ mod start;
 pub use error::StreamsError;
 pub use host::{BatchSource, Fetch, Offline, Recorded, Tail, Until};
 pub use operators::PartError;
+pub use past::{Past, PastState, SPEED_MAX};
 pub use replay::{
     AlarmChanged, AlarmComparison, AlarmSummary, CandidateReport, ReplayOptions, ReplayReport, replay, run_recorded,
 };

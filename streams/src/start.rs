@@ -68,8 +68,10 @@ impl Streams {
             return Err(StreamsError::Gap { snapshot: start.batch, oldest });
         }
         let source = Tail(log.reader(start.batch + 1)?);
-        let (keeper, jobs, progress) = Keeper::start(snapshots, hold, sinks_at, start.batch)
-            .map_err(|error| StreamsError::Host(format!("starting the thread that keeps snapshots: {error}")))?;
+        let kept = log.clone();
+        let (keeper, jobs, progress) =
+            Keeper::start(snapshots, hold, sinks_at, start.batch, move || kept.oldest_batch())
+                .map_err(|error| StreamsError::Host(format!("starting the thread that keeps snapshots: {error}")))?;
         let shared = Arc::new(Shared::new(workers));
         let mut sink = LiveSink {
             outputs,
@@ -206,6 +208,7 @@ impl Sink for LiveSink {
         self.last_batch = Some(Instant::now());
         let job = (!parts.is_empty()).then(|| Job {
             batch: output.batch,
+            received: output.received,
             parts: parts.into_iter().chain([restore::head_part(&output)]).collect(),
         });
         self.send(output);

@@ -1,9 +1,10 @@
 //! A person at the HTTP API.
 
+use crate::PATIENCE;
 use crate::hub::Hub;
-use crate::until;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Password of the demo accounts.
 pub const DEMO_PASSWORD: &str = "greenhub-demo";
@@ -72,6 +73,22 @@ impl Api {
         answer
     }
 
+    /// `PUT path`, must succeed.
+    pub async fn put(&self, path: &str, body: &Value) -> Value {
+        let answer = self.client.put(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body).send().await;
+        let answer = answer.unwrap_or_else(|error| panic!("PUT {path}: {error}"));
+        let status = answer.status();
+        let body = answer.json().await.unwrap_or(Value::Null);
+        assert!(status.is_success(), "PUT {path}: {status} {body}");
+        body
+    }
+
+    /// `DELETE path`, its status.
+    pub async fn delete(&self, path: &str) -> StatusCode {
+        let answer = self.client.delete(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await;
+        answer.unwrap_or_else(|error| panic!("DELETE {path}: {error}")).status()
+    }
+
     /// All pages of a list.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
@@ -89,7 +106,8 @@ impl Api {
 
     /// The ledger once nothing is pending and at least `accepted` messages are in; panics if it does not balance.
     pub async fn settled_ledger(&self, accepted: u64) -> Value {
-        until("the ledger to settle", async || {
+        let (mut decided, mut moved) = (0, Instant::now());
+        loop {
             let ledger = self.get("/api/v1/ledger").await;
             let number = |key: &str| ledger[key].as_u64().expect("a count");
             assert_eq!(
@@ -97,8 +115,15 @@ impl Api {
                 number("applied") + number("quarantined") + number("pending"),
                 "the ledger does not balance: {ledger}"
             );
-            (number("pending") == 0 && number("accepted") >= accepted).then_some(ledger)
-        })
-        .await
+            if number("pending") == 0 && number("accepted") >= accepted {
+                return ledger;
+            }
+            // A hub that was killed a thousand times has a long log to read again: patience counts from the last step.
+            if number("applied") + number("quarantined") > decided {
+                (decided, moved) = (number("applied") + number("quarantined"), Instant::now());
+            }
+            assert!(moved.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for the ledger to settle: {ledger}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }

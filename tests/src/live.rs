@@ -28,7 +28,12 @@ pub struct Viewer {
 impl Viewer {
     /// Connects and subscribes to everything; `extra` members go into the subscription.
     pub async fn connect(hub: &Hub, token: &str, extra: Value) -> Self {
-        let url = format!("ws://{}/api/v1/live?token={token}", hub.http());
+        Self::connect_at(hub, token, "/api/v1/live", extra).await
+    }
+
+    /// Connects to a socket that speaks like the live one.
+    pub async fn connect_at(hub: &Hub, token: &str, path: &str, extra: Value) -> Self {
+        let url = format!("ws://{}{path}?token={token}", hub.http());
         let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("open the live socket");
         let mut viewer = Self { socket, state: BTreeMap::new(), events: vec![], cursor: Value::Null, snapshots: 0 };
         viewer.subscribe(extra).await;

@@ -1,7 +1,7 @@
 //! The door of the live socket; what happens behind it is in [`crate::live`].
 
 use crate::access::Caller;
-use crate::live::{CLIENT_MESSAGE_BYTES_MAX, SessionCheck, Subscribe, serve_viewer};
+use crate::live::{CLIENT_MESSAGE_BYTES_MAX, Live, SessionCheck, Subscribe, serve_viewer};
 use crate::problem::{Chain, Problem};
 use crate::state::AppState;
 use axum::extract::ws::WebSocketUpgrade;
@@ -22,12 +22,19 @@ pub async fn upgrade(
     Extension(caller): Extension<Caller>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    watch(state.live.clone(), socket, session_check(state, caller.token))
+}
+
+/// Gives a viewer of `live` its socket.
+pub(super) fn watch(
+    live: Live,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    session: SessionCheck,
+) -> Result<Response, Problem> {
     let socket = socket.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
-    let place = state.live.take_place().ok_or_else(|| {
+    let place = live.take_place().ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "There are too many viewers; try again later.").retry_after(10)
     })?;
-    let session = session_check(state.clone(), caller.token);
-    let live = state.live.clone();
     let socket = socket
         .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
         .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
@@ -35,7 +42,7 @@ pub async fn upgrade(
     Ok(socket.on_upgrade(move |socket| serve_viewer(live, socket, place, session)))
 }
 
-fn session_check(state: AppState, token: String) -> SessionCheck {
+pub(super) fn session_check(state: AppState, token: String) -> SessionCheck {
     let token: Arc<str> = token.into();
     Arc::new(move || {
         let (state, token) = (state.clone(), token.clone());

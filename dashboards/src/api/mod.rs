@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod mqtt;
 pub mod openapi;
 pub mod orders;
+pub mod past;
 pub mod quarantine;
 pub mod service;
 pub mod session;

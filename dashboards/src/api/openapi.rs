@@ -1,7 +1,7 @@
 //! The interface document (OpenAPI 3.1), generated from the handlers and the types they speak.
 
 use super::{alarms, audit, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, session};
-use super::{service, system, units, users};
+use super::{past, service, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,7 @@ use utoipa::{Modify, OpenApi};
         health::process, health::ready, metrics::page, document, mqtt::upgrade,
         session::login, session::show, session::logout, session::change_password,
         live::upgrade,
+        past::open, past::show, past::turn, past::close, past::upgrade,
         units::list, units::get, units::track,
         devices::list, devices::get, devices::history,
         alarms::list, alarms::get, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::comment,

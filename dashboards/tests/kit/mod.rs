@@ -5,7 +5,8 @@
 
 pub mod samples;
 
-use greenhub_dashboards::ports::{Answer, OrderQuery, PortFailure};
+use greenhub_dashboards::past::PastMoments;
+use greenhub_dashboards::ports::{Answer, OrderQuery, PastPort, PastView, PortFailure};
 use greenhub_dashboards::{
     AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, OrderBook, Parts, Readiness,
     ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
@@ -40,6 +41,15 @@ pub struct Hub {
     batches: Arc<AtomicU64>,
     stop: CancellationToken,
     _directory: tempfile::TempDir,
+}
+
+/// A log that keeps no past.
+struct NoPast;
+
+impl PastPort for NoPast {
+    fn open(&self, _at: ReceivedTime, _speed: f64) -> Result<Arc<dyn PastView>, PortFailure> {
+        Err(PortFailure("the log begins later".into()))
+    }
 }
 
 /// Commands on alarms, answered by a change of the alarm in the live state.
@@ -146,6 +156,7 @@ impl Hub {
             accounts: accounts.clone(),
             orders: Arc::new(Book(live.clone())),
             history: Arc::new(history),
+            past: Arc::new(PastMoments::new(Arc::new(NoPast))),
             commands: Arc::new(Desk { live: live.clone(), batches: batches.clone() }),
             mqtt: Some(Arc::new(Echo)),
             ledger: Arc::new(Default::default),

@@ -3,4 +3,5 @@
 mod equality;
 mod kit;
 mod ledger;
+mod past;
 mod scenarios;
