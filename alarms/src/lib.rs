@@ -17,6 +17,7 @@
 //! | [`mod@prioritise`] | P1 to P4, as a sum that is shown |
 //! | [`nuisance`] | chattering and flood |
 //! | [`desk`] | puts them together and keeps the memory |
+//! | [`correlate`] | which alarms are explained by others and lie folded under them; floods per desk |
 //!
 //! Times are arguments; durations are milliseconds; maps are ordered; every memory is serialisable, bounded and expires.
 //! The same inputs give the same outputs, whatever was restarted between them and however devices are spread over desks.
@@ -30,6 +31,7 @@
 
 pub mod classify;
 pub mod condition;
+pub mod correlate;
 pub mod desk;
 pub mod merge;
 pub mod nuisance;
@@ -39,5 +41,6 @@ pub mod standing;
 pub mod threshold;
 
 pub use condition::{AlarmKey, Condition};
+pub use correlate::Correlator;
 pub use desk::{AlarmDesk, DeskOutput};
 pub use rules::{RuleProblem, RuleSet};

@@ -26,6 +26,7 @@ mod commands;
 mod device;
 pub(crate) use device::TOO_MANY_CODE;
 mod occurrence;
+pub(crate) use occurrence::HUB;
 mod slot;
 #[cfg(test)]
 mod tests;

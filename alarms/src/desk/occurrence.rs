@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The hub itself, as the author of an event.
-pub(super) const HUB: &str = "系统";
+pub(crate) const HUB: &str = "系统";
 
 /// One occurrence and what is remembered of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

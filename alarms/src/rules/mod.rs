@@ -17,6 +17,7 @@
 pub mod builtin;
 mod validate;
 
+use crate::correlate::CorrelateRules;
 use crate::threshold::LimitRule;
 use greenhub_model::alarm::{Priority, Severity};
 use greenhub_model::profile::DeviceProfile;
@@ -58,6 +59,9 @@ pub struct RuleSet {
     /// Longest shelf per role, milliseconds; `merge.shelve_max_ms` where a role is missing.
     #[serde(default)]
     pub shelve_max_by_role: BTreeMap<Role, i64>,
+    /// What explains what, which reports are one thing, and the operator desks.
+    #[serde(default)]
+    pub correlate: CorrelateRules,
 }
 
 /// Alarms that mean nothing while a known state of the device holds (ISA-18.2, suppressed by design).

@@ -62,6 +62,9 @@ pub(super) fn problems(rules: &RuleSet) -> Vec<RuleProblem> {
         one_limit(rules, index, limit, &mut found);
     }
     pairs_of_limits(rules, &mut found);
+    for (path, text) in crate::correlate::problems(rules) {
+        found.add(path, text);
+    }
     found.0
 }
 

@@ -13,6 +13,7 @@
 //! that list.
 
 mod charger;
+mod correlate;
 mod environment;
 mod light;
 mod plant;
@@ -196,6 +197,7 @@ pub(super) fn rules() -> RuleSet {
         limits: vec![],
         suppressions: vec![],
         shelve_max_by_role: BTreeMap::new(),
+        correlate: correlate::rules(),
     };
     for tables in
         [units::patrol(), units::vehicle(), plant::tables(), charger::tables(), environment::tables(), light::tables()]
