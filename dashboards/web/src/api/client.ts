@@ -9,6 +9,7 @@ import type {
   DeviceClass,
   DeviceView,
   District,
+  Floods,
   History,
   Ledger,
   Order,
@@ -18,6 +19,7 @@ import type {
   Quarantined,
   QuarantineCount,
   Session,
+  ServiceChange,
   SessionUser,
   SystemView,
   Track,
@@ -49,6 +51,8 @@ export interface Reads {
     query: Paging & { state?: string; priority?: string; source?: string; class?: DeviceClass; standing?: boolean }
   }
   '/api/v1/alarms/{id}': { answer: AlarmDetail; query: object; path: { id: string } }
+  '/api/v1/floods': { answer: Floods; query: { from: number; to: number } }
+  '/api/v1/out-of-service': { answer: { items: ServiceChange[] }; query: object }
   '/api/v1/orders': { answer: Page<Order>; query: Paging & { state?: string; priority?: string } }
   '/api/v1/orders/{id}': { answer: OrderDetail; query: object; path: { id: string } }
   '/api/v1/quarantine': { answer: Page<Quarantined>; query: Paging & { device?: string; reason?: string } }
@@ -82,6 +86,16 @@ export interface Writes {
   'POST /api/v1/alarms/acknowledge': {
     body: { alarms: string[]; comment?: string; request_id?: string }
     answer: BulkAnswer
+  }
+  'POST /api/v1/devices/{id}/remove-from-service': {
+    body: { permit: string; reason: string; planned_return: number; request_id?: string }
+    answer: null
+    path: { id: string }
+  }
+  'POST /api/v1/devices/{id}/return-to-service': {
+    body: { comment?: string; request_id?: string }
+    answer: null
+    path: { id: string }
   }
   'POST /api/v1/alarms/{id}/comment': {
     body: { text: string; request_id?: string }

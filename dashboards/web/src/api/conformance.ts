@@ -33,6 +33,8 @@ export const proofs: [
   Reads_<Theirs['AlarmDetail'], Ours.AlarmDetail>,
   Reads_<Theirs['AlarmAnswer'], { alarm: Ours.Alarm }>,
   Reads_<Theirs['BulkAnswer'], Ours.BulkAnswer>,
+  Reads_<Theirs['Floods'], Ours.Floods>,
+  Reads_<Theirs['OutOfService'], { items: Ours.ServiceChange[] }>,
   Reads_<Theirs['Order'], Ours.Order>,
   Reads_<Theirs['OrderDetail'], Ours.OrderDetail>,
   Reads_<Theirs['CountRow'], Omit<Ours.QuarantineCount, 'reason'>>,
@@ -50,6 +52,6 @@ export const proofs: [
   Same<keyof Reads, keyof Reads & keyof paths>,
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
-  true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true, true, true,
   true, true, true, true, true, true, true, true, true, true, true, true,
 ]

@@ -168,6 +168,36 @@ export interface AlarmMember {
   text: string
 }
 
+/** A desk is in flood: more calls than a person can answer. */
+export interface Flood {
+  desk: string
+  title: string
+  flooded: boolean
+  at: number
+  count: number
+}
+
+export interface Floods {
+  now: Flood[]
+  items: Flood[]
+}
+
+/** Leave for a device to be out of service. */
+export interface Permit {
+  permit: string
+  reason: string
+  by: string
+  since: number
+  planned_return: number
+}
+
+export interface ServiceChange {
+  device: string
+  permit: Permit | null
+  by: string
+  at: number
+}
+
 /** The second person that hiding a highly managed alarm takes. */
 export interface Witness {
   username: string
@@ -184,6 +214,8 @@ export interface AlarmDetail {
   alarm: Alarm
   timeline: AlarmEvent[]
   members: AlarmMember[]
+  /** Alarms that stand folded under it. */
+  folded: Alarm[]
   explanation: Reason[]
   order: Order | null
 }

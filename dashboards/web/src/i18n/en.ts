@@ -1,4 +1,6 @@
+/** English; exactly the keys of the Chinese. */
 import type { Words } from './zh'
+import desk from './en/desk'
 
 const en: Words = {
   app: { name: 'Greenhub', org: 'Landscape and city appearance dispatch', demo: 'Demo data', skip: 'Skip to content', lists: 'Alarms, orders and units' },
@@ -376,6 +378,7 @@ const en: Words = {
     district: 'No base map data; units and devices are still live',
     pickTitle: '{n} things here',
   },
+  desk,
   keys: {
     title: 'Keyboard shortcuts',
     move: 'Move in the list',

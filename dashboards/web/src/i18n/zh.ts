@@ -1,4 +1,6 @@
 /** The words of the interface. Chinese is the source; every other language has exactly these keys. */
+import desk from './zh/desk'
+
 const zh = {
   app: { name: '绿容一张图', org: '绿化市容指挥调度平台', demo: '演示数据', skip: '跳到主要内容', lists: '报警、派单与力量' },
   nav: {
@@ -375,6 +377,7 @@ const zh = {
     district: '取不到底图数据，单兵与设备仍在更新',
     pickTitle: '此处有 {n} 个对象',
   },
+  desk,
   keys: {
     title: '键盘快捷键',
     move: '在列表中上下移动',

@@ -21,6 +21,7 @@ export const versions = {
   devices: shallowRef(0),
   alarms: shallowRef(0),
   orders: shallowRef(0),
+  floods: shallowRef(0),
 }
 
 export const status = shallowReactive({
@@ -81,6 +82,7 @@ function flush(): void {
   if (batch.devices.size > 0) versions.devices.value += 1
   if (batch.alarms.size > 0) versions.alarms.value += 1
   if (batch.orders.size > 0) versions.orders.value += 1
+  if (batch.floods) versions.floods.value += 1
 }
 
 function showStatus(force: boolean): void {
@@ -193,6 +195,8 @@ export function forget(): void {
     for (const id of picture[key].keys()) changes[key].add(id)
     picture[key].clear()
   }
+  picture.floods = []
+  changes.floods = true
   picture.cursor = null
   status.ready = false
   schedule()

@@ -1,5 +1,5 @@
 /** What the live socket says, in both directions (docs/api.md, "Live"). */
-import type { Alarm, AlarmEvent, DeviceView, Order, UnitView } from '@/api/types'
+import type { Alarm, AlarmEvent, DeviceView, Flood, Order, UnitView } from '@/api/types'
 
 /** Where a viewer stands in the hub's change log; opaque to the page. */
 export type Cursor = number | string
@@ -18,6 +18,8 @@ interface Entities {
   devices?: DeviceView[]
   alarms?: Alarm[]
   orders?: Order[]
+  /** Desks in flood: all of them, wherever the member is there. */
+  floods?: Flood[]
 }
 
 export interface Snapshot extends Entities {

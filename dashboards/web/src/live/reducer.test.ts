@@ -120,6 +120,21 @@ describe('reduce', () => {
     }
   })
 
+  it('takes the floods whole wherever they are named', () => {
+    const picture = emptyPicture()
+    const flood = { desk: 'plant', title: '处置', flooded: true, at: 1, count: 11 }
+    const tell = (message: ServerMessage) => {
+      const changes = noChanges()
+      reduce(picture, message, changes)
+      return [picture.floods.length, changes.floods]
+    }
+    expect(tell({ ...first, floods: [flood] } as ServerMessage)).toEqual([1, true])
+    expect(tell({ type: 'delta', cursor: 2, now: 2 })).toEqual([1, false])
+    expect(tell({ type: 'delta', cursor: 3, now: 3, floods: [] })).toEqual([0, true])
+    expect(tell({ ...first, floods: [flood] } as ServerMessage)).toEqual([1, true])
+    expect(tell(first)).toEqual([0, true])
+  })
+
   it('holds no queue without end while nothing is drawn', () => {
     const picture = emptyPicture()
     const changes = noChanges()

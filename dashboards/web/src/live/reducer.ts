@@ -12,7 +12,7 @@
  * the page's main cost. Nothing here reads a clock, a socket or Vue; what changed goes into `Changes`, which collects
  * over several messages until a frame is drawn and so is bounded by the number of entities, not of messages.
  */
-import type { Alarm, AlarmEvent, DeviceView, Order, UnitView } from '@/api/types'
+import type { Alarm, AlarmEvent, DeviceView, Flood, Order, UnitView } from '@/api/types'
 import type { Cursor, ServerMessage } from './messages'
 
 export interface Picture {
@@ -23,6 +23,8 @@ export interface Picture {
   devices: Map<string, DeviceView>
   alarms: Map<string, Alarm>
   orders: Map<string, Order>
+  /** Desks in flood now. */
+  floods: readonly Flood[]
 }
 
 /** Ids touched since the last frame; an id that is no longer in the picture was removed. */
@@ -32,17 +34,19 @@ export interface Changes {
   alarms: Set<string>
   orders: Set<string>
   events: AlarmEvent[]
+  /** Some flood began or ended. */
+  floods: boolean
 }
 
 /** Most alarm events kept between two frames (a hidden page draws none); the oldest go first. */
 export const EVENTS_MAX = 500
 
 export function emptyPicture(): Picture {
-  return { cursor: null, now: 0, units: new Map(), devices: new Map(), alarms: new Map(), orders: new Map() }
+  return { cursor: null, now: 0, units: new Map(), devices: new Map(), alarms: new Map(), orders: new Map(), floods: [] }
 }
 
 export function noChanges(): Changes {
-  return { units: new Set(), devices: new Set(), alarms: new Set(), orders: new Set(), events: [] }
+  return { units: new Set(), devices: new Set(), alarms: new Set(), orders: new Set(), events: [], floods: false }
 }
 
 interface Entity {
@@ -86,6 +90,8 @@ export function reduce(picture: Picture, message: ServerMessage, changes: Change
       replaceAll(picture.devices, message.devices, changes.devices)
       replaceAll(picture.alarms, message.alarms, changes.alarms)
       replaceAll(picture.orders, message.orders, changes.orders)
+      picture.floods = message.floods ?? []
+      changes.floods = true
       break
     case 'delta':
       upsert(picture.units, message.units, changes.units)
@@ -96,6 +102,10 @@ export function reduce(picture: Picture, message: ServerMessage, changes: Change
       remove(picture.devices, message.removed?.devices, changes.devices)
       remove(picture.alarms, message.removed?.alarms, changes.alarms)
       remove(picture.orders, message.removed?.orders, changes.orders)
+      if (message.floods !== undefined) {
+        picture.floods = message.floods
+        changes.floods = true
+      }
       if (message.events !== undefined) {
         changes.events.push(...message.events)
         if (changes.events.length > EVENTS_MAX) changes.events.splice(0, changes.events.length - EVENTS_MAX)
