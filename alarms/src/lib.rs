@@ -16,6 +16,7 @@
 //! | [`standing`] | what state an alarm is in (ISA-18.2), by one transition function |
 //! | [`mod@prioritise`] | P1 to P4, as a sum that is shown |
 //! | [`nuisance`] | chattering and flood |
+//! | [`kpi`] | how well a desk is served: the table of ISA-18.2 with targets and verdicts |
 //! | [`desk`] | puts them together and keeps the memory |
 //! | [`correlate`] | which alarms are explained by others and lie folded under them; floods per desk |
 //!
@@ -33,6 +34,7 @@ pub mod classify;
 pub mod condition;
 pub mod correlate;
 pub mod desk;
+pub mod kpi;
 pub mod merge;
 pub mod nuisance;
 pub mod prioritise;

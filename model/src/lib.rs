@@ -13,6 +13,7 @@ pub mod command;
 pub mod decode;
 pub mod geodesy;
 pub mod ids;
+pub mod kpi;
 pub mod ledger;
 pub mod observation;
 pub mod order;

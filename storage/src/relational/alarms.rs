@@ -60,7 +60,7 @@ pub struct AlarmMember {
 /// Reads alarms.
 #[derive(Debug, Clone)]
 pub struct AlarmStore {
-    db: Database,
+    pub(super) db: Database,
 }
 
 impl AlarmStore {
@@ -139,17 +139,28 @@ struct EventRow<'a> {
     change: &'a AlarmChange,
     batch: u64,
     item: usize,
+    received: i64,
+}
+
+/// An alarm in its last state, and the receive times of its first and last change in these batches, Unix ms.
+struct AlarmRow<'a> {
+    alarm: &'a Alarm,
+    began: i64,
+    touched: i64,
 }
 
 /// Writes the alarm changes of these batches: each alarm once in its last state, each event.
 pub(super) async fn write(connection: &mut AnyConnection, batches: &[&Arc<BatchOutput>]) -> Result<(), StoreError> {
-    let mut newest: BTreeMap<&AlarmId, &Alarm> = BTreeMap::new();
+    let mut newest: BTreeMap<&AlarmId, AlarmRow<'_>> = BTreeMap::new();
     let mut events = vec![];
     for output in batches {
+        let received = output.received.millis();
         for (item, what) in output.items.iter().enumerate() {
             if let Output::Alarm(change) = what {
-                newest.insert(&change.alarm.id, &change.alarm);
-                events.push(EventRow { change: change.as_ref(), batch: output.batch, item });
+                let alarm = &change.alarm;
+                let began = newest.get(&alarm.id).map_or(received, |row| row.began);
+                newest.insert(&alarm.id, AlarmRow { alarm, began, touched: received });
+                events.push(EventRow { change: change.as_ref(), batch: output.batch, item, received });
             }
         }
     }
@@ -161,13 +172,16 @@ pub(super) async fn write(connection: &mut AnyConnection, batches: &[&Arc<BatchO
     trim_repeats(connection, &events).await
 }
 
-async fn write_alarms(connection: &mut AnyConnection, alarms: &[&Alarm]) -> Result<(), StoreError> {
+async fn write_alarms(connection: &mut AnyConnection, alarms: &[AlarmRow<'_>]) -> Result<(), StoreError> {
     let head = "INSERT INTO alarms (id, device, class, code, state, priority, standing, raised_at, first_position, \
-                last_position, folded_under, body)";
+                last_position, folded_under, title, device_name, sub_district, began, touched, body)";
     let tail = "ON CONFLICT (id) DO UPDATE SET state = excluded.state, priority = excluded.priority, \
                 standing = excluded.standing, raised_at = excluded.raised_at, \
-                last_position = excluded.last_position, folded_under = excluded.folded_under, body = excluded.body";
-    insert_rows(connection, "write alarms", (head, 12, tail), alarms, |query, alarm| {
+                last_position = excluded.last_position, folded_under = excluded.folded_under, \
+                title = excluded.title, device_name = excluded.device_name, sub_district = excluded.sub_district, \
+                touched = excluded.touched, body = excluded.body";
+    insert_rows(connection, "write alarms", (head, 17, tail), alarms, |query, row| {
+        let alarm = row.alarm;
         query
             .bind(alarm.id.as_str().to_owned())
             .bind(alarm.device.as_str().to_owned())
@@ -180,15 +194,20 @@ async fn write_alarms(connection: &mut AnyConnection, alarms: &[&Alarm]) -> Resu
             .bind(alarm.first_position.0 as i64)
             .bind(alarm.last_position.0 as i64)
             .bind(alarm.folded_under.as_ref().map(|cause| cause.as_str().to_owned()).unwrap_or_default())
+            .bind(without_nul(&alarm.title))
+            .bind(without_nul(&alarm.device_name))
+            .bind(without_nul(&alarm.sub_district))
+            .bind(row.began)
+            .bind(row.touched)
             .bind(to_json(alarm))
     })
     .await
 }
 
 async fn write_events(connection: &mut AnyConnection, events: &[EventRow<'_>]) -> Result<(), StoreError> {
-    let head = "INSERT INTO alarm_events (alarm, position, batch, item, kind, body)";
+    let head = "INSERT INTO alarm_events (alarm, position, batch, item, kind, received, priority, state, called, body)";
     let tail = "ON CONFLICT (alarm, batch, item) DO NOTHING";
-    insert_rows(connection, "write alarm events", (head, 6, tail), events, |query, row| {
+    insert_rows(connection, "write alarm events", (head, 10, tail), events, |query, row| {
         let event = &row.change.event;
         query
             .bind(event.alarm.as_str().to_owned())
@@ -196,9 +215,18 @@ async fn write_events(connection: &mut AnyConnection, events: &[EventRow<'_>]) -
             .bind(row.batch as i64)
             .bind(row.item as i64)
             .bind(enum_word(&event.kind))
+            .bind(row.received)
+            .bind(enum_word(&row.change.alarm.priority))
+            .bind(enum_word(&event.state))
+            .bind(i64::from(event.called))
             .bind(to_json(event))
     })
     .await
+}
+
+/// PostgreSQL stores no NUL character in a text.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 async fn trim_repeats(connection: &mut AnyConnection, events: &[EventRow<'_>]) -> Result<(), StoreError> {

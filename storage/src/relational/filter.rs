@@ -45,6 +45,11 @@ impl Select {
         Self { sql: head.to_owned(), values: vec![] }
     }
 
+    /// Starts from a `SELECT` whose own text holds `$1`, `$2`, … for these values.
+    pub fn with(head: &'static str, values: impl IntoIterator<Item = Value>) -> Self {
+        Self { sql: head.to_owned(), values: values.into_iter().collect() }
+    }
+
     fn join(&mut self) {
         self.sql.push_str(if self.sql.contains(" WHERE ") { " AND " } else { " WHERE " });
     }
@@ -79,6 +84,14 @@ impl Select {
             let (number, id) = (self.hold(number.into()), self.hold(id.into()));
             self.sql.push_str(&format!("({columns}) < ({number}, {id})"));
         }
+        self
+    }
+
+    /// Adds "after this place", for lists sorted by these columns, all ascending.
+    pub fn and_above(&mut self, columns: &'static str, place: impl IntoIterator<Item = Value>) -> &mut Self {
+        self.join();
+        let places: Vec<String> = place.into_iter().map(|value| self.hold(value)).collect();
+        self.sql.push_str(&format!("({columns}) > ({})", places.join(", ")));
         self
     }
 

@@ -42,6 +42,11 @@ pub const STORAGE_MIGRATIONS: &[Migration] = &[
     },
     Migration::common(4, include_str!("migrations/0004_login_padding.sql")),
     Migration::common(5, include_str!("migrations/0005_desks.sql")),
+    Migration {
+        version: 6,
+        sqlite: include_str!("migrations/0006_alarm_facts.sqlite.sql"),
+        postgres: include_str!("migrations/0006_alarm_facts.postgres.sql"),
+    },
 ];
 
 /// Applies what is missing, in order.

@@ -23,6 +23,7 @@ mod alarms;
 mod database;
 mod desks;
 mod error;
+mod facts;
 pub mod filter;
 mod ledger;
 pub mod migration;
@@ -34,11 +35,14 @@ mod sink;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_facts;
 
 pub use alarms::{AlarmFilter, AlarmMember, AlarmStore};
 pub use database::{Backend, Database};
 pub use desks::DeskStore;
 pub use error::StoreError;
+pub use facts::{FACTS_MAX, FactPlace};
 pub use page::{CursorError, LIMIT_MAX, Page, PageRequest};
 pub use quarantine::{QuarantineCount, QuarantineFilter, QuarantineStore};
 pub use rows::{enum_word, insert_rows, parse_word};
