@@ -1,12 +1,14 @@
 //! From a snapshot to what the operators start from, and to the output that makes live views whole.
 
 use crate::host::Start;
-use crate::operators::{AlarmPart, DevicePart, PartError, read_part, write_part};
+use crate::operators::{AlarmPart, CorrelatePart, DevicePart, PartError, read_part, write_part};
+use greenhub_alarms::RuleSet;
 use greenhub_model::alarm::{AlarmEvent, AlarmEventKind};
 use greenhub_model::output::AlarmChange;
 use greenhub_model::{Alarm, AlarmState, BatchOutput, Output, Position, ReceivedTime};
 use greenhub_storage::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Name of the part that says when the snapshot was taken.
 const HEAD: &str = "head";
@@ -45,6 +47,7 @@ pub(crate) fn read(snapshot: &Snapshot) -> Result<(Start, BatchOutput), PartErro
         match name.split('.').next() {
             Some("devices") => start.devices.push(DevicePart::read(name, bytes)?),
             Some("alarms") => start.alarms.push(AlarmPart::read(name, bytes)?),
+            Some("correlate") => start.correlate = Some(CorrelatePart::read(name, bytes)?),
             Some(HEAD) => {
                 let head: SnapshotHead = read_part(name, bytes)?;
                 if head.form != FORM {
@@ -58,8 +61,13 @@ pub(crate) fn read(snapshot: &Snapshot) -> Result<(Start, BatchOutput), PartErro
         }
     }
     let views = start.devices.iter().flat_map(DevicePart::views);
-    let standing = start.alarms.iter().flat_map(AlarmPart::standing).map(standing);
-    output.items = views.chain(standing).collect();
+    let correlate = start.correlate.get_or_insert_with(|| {
+        let rules = start.devices.first().map_or_else(|| Arc::new(RuleSet::builtin()), |part| part.rules().clone());
+        let stood = start.alarms.iter().flat_map(AlarmPart::standing).map(standing).collect();
+        CorrelatePart::of(&rules, &start.devices, stood, (output.received, output.end))
+    });
+    let floods = correlate.floods().map(Output::Flood);
+    output.items = views.chain(correlate.standing().map(standing)).chain(floods).collect();
     Ok((start, output))
 }
 

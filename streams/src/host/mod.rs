@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! worker 0   source ──▶ feed ──┬─▶ devices ─▶ alarms ─┐
-//! worker 1..n                  └─▶ devices ─▶ alarms ─┴─▶ gather (worker 0) ──▶ sink, in the order of batches
+//! worker 1..n                  └─▶ devices ─▶ alarms ─┴─▶ correlate (worker 0) ──▶ sink, in the order of batches
 //! ```
 //!
 //! The batch number is the time stamp. Each batch goes to every worker as one shared buffer; a stage runs a batch when
@@ -19,7 +19,9 @@ mod stage;
 pub use source::{BatchSource, Fetch, Offline, Recorded, Tail, Until};
 
 use self::stage::staged;
-use crate::operators::{AlarmPart, AlarmStage, DevicePart, DeviceStage, Parts, ToAlarm, ToGather, gather};
+use crate::operators::{
+    AlarmPart, AlarmStage, CorrelatePart, CorrelateStage, DevicePart, DeviceStage, Parts, ToAlarm, ToGather,
+};
 use greenhub_alarms::RuleSet;
 use greenhub_model::decode::Decode;
 use greenhub_model::{Batch, BatchOutput, Position, ReceivedTime};
@@ -35,6 +37,8 @@ use timely::worker::Worker;
 
 /// Most batches between the source and the sink.
 const IN_FLIGHT_MAX: u64 = 8;
+/// Stages with timers: devices, alarms, correlation.
+const STAGES: usize = 3;
 /// How long worker 0 waits for a batch when nothing is under way; also how soon a stop is seen.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// How long a worker with nothing to do parks before it looks at the flags again.
@@ -53,7 +57,7 @@ pub(crate) struct Shared {
     pub applied: AtomicU64,
     pub applied_received: AtomicI64,
     /// Per worker and stage, when time alone will change something, µs; `i64::MAX` for never.
-    deadlines: Vec<[AtomicI64; 2]>,
+    deadlines: Vec<[AtomicI64; STAGES]>,
     /// What went wrong, where something did.
     pub failure: Mutex<Option<String>>,
 }
@@ -65,7 +69,7 @@ impl Shared {
             abort: AtomicBool::new(false),
             applied: AtomicU64::new(0),
             applied_received: AtomicI64::new(0),
-            deadlines: (0..workers).map(|_| [AtomicI64::new(i64::MAX), AtomicI64::new(i64::MAX)]).collect(),
+            deadlines: (0..workers).map(|_| std::array::from_fn(|_| AtomicI64::new(i64::MAX))).collect(),
             failure: Mutex::new(None),
         }
     }
@@ -97,6 +101,7 @@ pub(crate) struct Start {
     pub batch: u64,
     pub devices: Vec<DevicePart>,
     pub alarms: Vec<AlarmPart>,
+    pub correlate: Option<CorrelatePart>,
     /// Rules that win over all rules in the log (candidates in a replay).
     pub pinned: Option<Arc<RuleSet>>,
 }
@@ -215,7 +220,11 @@ fn build<K: Sink>(
     let rules = start.devices.first().map_or_else(|| Arc::new(RuleSet::builtin()), |part| part.rules().clone());
     let mut devices =
         DeviceStage::new(index, peers, decoder.clone(), rules.clone(), start.pinned.clone(), &start.devices);
-    let mut alarms = AlarmStage::new(index, peers, rules, &start.alarms);
+    let mut alarms = AlarmStage::new(index, peers, rules.clone(), &start.alarms);
+    // Batches come together at worker 0 only; the others' correlation never sees one.
+    let part = start.correlate.clone().filter(|_| index == 0).unwrap_or_default();
+    let mut correlate = CorrelateStage::new(rules, &part);
+    shared.set_deadline(index, 2, correlate.deadline());
     shared.set_deadline(index, 0, devices.deadline());
     shared.set_deadline(index, 1, alarms.deadline());
     let (for_devices, for_alarms, for_sink) = (shared.clone(), shared.clone(), shared.clone());
@@ -244,10 +253,11 @@ fn build<K: Sink>(
         );
         let done = staged(
             pieces,
-            "gather",
+            "correlate",
             |_: &ToGather| 0,
             move |_, pieces| {
-                if let Some((output, parts)) = gather(pieces) {
+                if let Some((output, parts)) = correlate.batch(pieces) {
+                    for_sink.set_deadline(index, 2, correlate.deadline());
                     let (batch, received) = (output.batch, output.received);
                     sink.lock().batch(output, parts);
                     for_sink.applied.store(batch, Ordering::Release);

@@ -1,9 +1,9 @@
 //! The rules of the dataflow, pure: batches and time in, outputs out. No clock, no randomness, no sockets.
 //!
 //! ```text
-//! batch ──▶ DeviceStage ──conditions, commands──▶ AlarmStage ──▶ gather ──▶ BatchOutput
-//!           decode, registry, last state,          the desk:      sort,
-//!           presence, thresholds                   standing       add up
+//! batch ──▶ DeviceStage ──conditions, commands──▶ AlarmStage ──▶ CorrelateStage ──▶ BatchOutput
+//!           decode, registry, last state,          the desk:      sort, add up,
+//!           presence, thresholds                   standing       fold by cause
 //! ```
 //!
 //! Every worker sees every batch and takes what belongs to its devices ([`owner`]), so the state of a device lives in one
@@ -13,13 +13,15 @@
 //! **Deliberately absent**: threads, channels, files (`host`), and what a limit or a priority is (`alarms`).
 
 mod alarm;
+mod correlate;
 mod device;
 mod gather;
 
 pub(crate) use alarm::{AlarmPart, AlarmStage};
+pub(crate) use correlate::{CorrelatePart, CorrelateStage};
 pub(crate) use device::{DevicePart, DeviceStage};
-pub(crate) use gather::gather;
 
+use correlate::Hanging;
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::ledger::Counts;
 use greenhub_model::{Batch, Channel, CommandRequest, DeviceId, Output, Position, ReceivedTime};
@@ -117,6 +119,8 @@ pub(crate) type Parts = Vec<(String, Vec<u8>)>;
 pub(crate) struct Piece {
     pub outputs: Vec<Placed<Output>>,
     pub counts: [Counts; Channel::ALL.len()],
+    /// Devices that were registered or struck off, each worker's in their order.
+    pub hanging: Vec<Hanging>,
     /// State of the operators, by name, where the batch asked for it.
     pub parts: Parts,
 }
@@ -130,6 +134,7 @@ impl Piece {
             self.outputs.extend(other.outputs);
         }
         self.parts.extend(other.parts);
+        self.hanging.extend(other.hanging);
         for (sum, more) in self.counts.iter_mut().zip(other.counts) {
             sum.accepted += more.accepted;
             sum.applied += more.applied;

@@ -27,6 +27,10 @@ fn shift() -> District {
             "limits": [{ "code": "BEARING_HOT", "side": "high", "limit": 90.0, "deadband": 2.0, "on_delay_ms": 4000,
                 "off_delay_ms": 2000, "severity": "major" }] }] }));
     district.register("charger", "C-1");
+    district.register_as(json!({ "device": "K-1", "class": "light", "kind": "circuit" }));
+    for n in 0..4 {
+        district.register_as(json!({ "device": format!("L-{n}"), "class": "light", "parent": "K-1" }));
+    }
     let status = |ms: i64, rest: &str| format!("{{\"time\": {}, {rest}}}", START_MS + ms);
     for step in 0..40i64 {
         let ms = step * 2_000;
@@ -47,6 +51,16 @@ fn shift() -> District {
         if step % 6 == 0 {
             let alarm = format!("\"code\": \"OVER_TEMPERATURE\", \"active\": {}, \"value\": 91.5", step % 12 == 0);
             topics.push(("greenhub/v1/charger/C-1/alarm".into(), status(ms, &alarm)));
+        }
+        // Lamps say that their supply is gone, some before and some after their circuit does; then all is well again.
+        let lamps = [(22, 0), (22, 1), (23, 2), (24, 3), (30, 0), (30, 1), (30, 2), (30, 3)];
+        for (_, n) in lamps.into_iter().filter(|(at, _)| *at == step) {
+            let alarm = format!("\"code\": \"SUPPLY_LOSS\", \"active\": {}", step < 30);
+            topics.push((format!("greenhub/v1/light/L-{n}/alarm"), status(ms, &alarm)));
+        }
+        if step == 23 || step == 31 {
+            let alarm = format!("\"code\": \"CIRCUIT_TRIP\", \"active\": {}", step < 30);
+            topics.push(("greenhub/v1/light/K-1/alarm".into(), status(ms, &alarm)));
         }
         topics.push(("greenhub/v1/charger/C-1/status".into(), status(ms, "\"online\": true, \"firmware\": \"1.2\"")));
         topics.push((format!("nonsense/{step}"), "{}".into()));
@@ -270,7 +284,7 @@ fn the_first_output_after_a_restart_makes_live_views_whole() {
     let is_view = |item: &&Output| matches!(item, Output::Unit(_) | Output::Device(_));
     let views: Vec<Output> = restored.items.iter().filter(is_view).cloned().collect();
     assert_eq!(views, newest.into_values().collect::<Vec<_>>(), "every device as it last showed itself");
-    assert_eq!(views.len(), 7, "six units less one, a furnace, a pile");
+    assert_eq!(views.len(), 12, "six units less one, a furnace, a pile, a circuit and its lamps");
     let alarms = restored.items.iter().filter_map(|item| match item {
         Output::Alarm(change) => Some((change.alarm.code.as_str(), change.event.by.as_str())),
         _ => None,

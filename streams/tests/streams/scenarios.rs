@@ -5,6 +5,7 @@ use greenhub_model::decode::{Decode, DecodeContext};
 use greenhub_model::{Channel, DeviceTopic, Observed, Output, Record, RecordKind, Reject};
 use greenhub_storage::snapshot::SnapshotStore;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const POSITION: &str = "greenhub/v1/patrol/P-001/position";
@@ -416,4 +417,35 @@ fn a_snapshot_of_another_form_is_passed_over_while_the_log_has_everything() {
     store.write(1, &parts.into()).expect("written").publish().expect("published");
     let mut hub = district.hub(1);
     assert_eq!(hub.items(batch).last().map(brief), Some("unit P-001 Online at Some(0)".into()));
+}
+
+#[test]
+fn a_tripped_circuit_calls_and_its_lamps_lie_folded_under_it() {
+    let district = District::new();
+    district.register_as(json!({ "device": "K-1", "class": "light", "kind": "circuit" }));
+    for lamp in ["L-0", "L-1", "L-2"] {
+        district.register_as(json!({ "device": lamp, "class": "light", "parent": "K-1" }));
+    }
+    district.at(1_000).send("greenhub/v1/light/L-0/alarm", r#"{"code":"SUPPLY_LOSS","active":true}"#);
+    district.at(3_000).send("greenhub/v1/light/K-1/alarm", r#"{"code":"CIRCUIT_TRIP","active":true}"#);
+    district.at(4_000).send("greenhub/v1/light/L-1/alarm", r#"{"code":"SUPPLY_LOSS","active":true}"#);
+    let last = district.at(4_500).send("greenhub/v1/light/L-2/alarm", r#"{"code":"SUPPLY_LOSS","active":true}"#);
+    let mut hub = district.hub(1);
+    let items = hub.items(last);
+    let (mut newest, mut calls) = (BTreeMap::new(), Vec::new());
+    for item in &items {
+        let Output::Alarm(change) = item else { continue };
+        newest.insert(change.alarm.device.to_string(), change.alarm.clone());
+        if change.event.called {
+            calls.push(change.alarm.device.to_string());
+        }
+    }
+    let cause = newest["K-1"].id.clone();
+    assert_eq!(newest["K-1"].folds, 3, "{:?}", briefs(&items));
+    for lamp in ["L-0", "L-1", "L-2"] {
+        assert_eq!(newest[lamp].folded_under.as_ref(), Some(&cause), "{lamp}: {:?}", briefs(&items));
+        let why = newest[lamp].explanation.iter().any(|reason| reason.text.contains("跳闸"));
+        assert!(why, "{lamp} says why: {:?}", newest[lamp].explanation);
+    }
+    assert_eq!(calls, ["L-0", "K-1"], "only what nobody could explain yet called");
 }

@@ -74,6 +74,10 @@ impl DevicePart {
     pub(crate) fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
     }
+    /// Every device and what it hangs on.
+    pub(crate) fn parents(&self) -> impl Iterator<Item = (&DeviceId, Option<&DeviceId>)> {
+        self.devices.iter().map(|device| (&device.profile.device, device.profile.parent.as_ref()))
+    }
     /// Every device as live views show it, in order of id.
     pub(crate) fn views(&self) -> impl Iterator<Item = Output> + '_ {
         self.devices.iter().map(|device| device.view(&self.rules))

@@ -2,6 +2,7 @@
 
 use super::state::Device;
 use super::{DeviceStage, Said, UNREGISTERED_MAX, Voice};
+use crate::operators::correlate::Hanging;
 use crate::operators::{AlarmInput, Placed};
 use greenhub_alarms::RuleSet;
 use greenhub_model::decode::DecodeContext;
@@ -151,6 +152,7 @@ impl DeviceStage {
     }
 
     fn register(&mut self, position: Position, profile: DeviceProfile, said: &mut Said) {
+        let (device, parent) = (profile.device.clone(), profile.parent.clone());
         let rules = self.rules.clone();
         let slot = match self.devices.slot(profile.device.as_str()) {
             // Another class is another device under an old name.
@@ -174,6 +176,7 @@ impl DeviceStage {
             }
             None => self.devices.insert(Device::new(profile, true)),
         };
+        said.piece.hanging.push(Hanging { device, parent, gone: false });
         self.dirty(slot);
         self.arm(slot);
     }
@@ -188,6 +191,7 @@ impl DeviceStage {
             let condition = device.taken_back(&watched.rule, said.head.received, position);
             said.condition(&mut voice, condition);
         }
+        said.piece.hanging.push(Hanging { device: id.clone(), parent: None, gone: true });
         said.output(&mut voice, Output::Removed { device: id.clone(), class: device.profile.class });
     }
 
