@@ -21,6 +21,7 @@ mod check;
 mod compiled;
 mod floods;
 mod judge;
+pub mod learn;
 mod memory;
 pub mod rules;
 mod settle;

@@ -1,5 +1,7 @@
 //! Proofs of correlation: scenarios, properties, validation.
 
+mod learn;
+mod properties;
 mod rules;
 mod scenarios;
 
