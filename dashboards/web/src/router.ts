@@ -24,6 +24,8 @@ export const router = createRouter({
         { path: 'map', component: () => import('./pages/MapPage.vue'), meta: { title: 'nav.map' } },
         { path: 'alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { title: 'nav.alarms' } },
         { path: 'orders', component: () => import('./pages/OrdersPage.vue'), meta: { title: 'nav.orders' } },
+        { path: 'kpi', component: () => import('./pages/KpiPage.vue'), meta: { title: 'nav.kpi' } },
+        { path: 'handover', component: () => import('./pages/HandoverPage.vue'), meta: { title: 'nav.handover' } },
         { path: 'quarantine', component: () => import('./pages/QuarantinePage.vue'), meta: { title: 'nav.quarantine' } },
         { path: 'ledger', component: () => import('./pages/LedgerPage.vue'), meta: { title: 'nav.ledger' } },
       ],

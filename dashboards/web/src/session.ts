@@ -40,6 +40,21 @@ export function maySeeQuarantine(role: Role | undefined): boolean {
   return role === 'dispatcher' || role === 'plant_operator' || role === 'auditor' || role === 'administrator'
 }
 
+/** KPI and hand-over are for everybody who sits at a desk. */
+export function maySeeReports(role: Role | undefined): boolean {
+  return role !== undefined && role !== 'patrol_officer' && role !== 'crew'
+}
+
+/** Rules of notification and their journal. */
+export function maySeeNotify(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'plant_operator' || role === 'auditor' || role === 'administrator'
+}
+
+/** Who may ask for a change of the rules. */
+export function mayRequest(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'plant_operator' || role === 'administrator'
+}
+
 /** Asks the server once whether the cookie is still good. */
 export async function ensureSession(): Promise<SessionUser | null> {
   if (user.value !== null) return user.value

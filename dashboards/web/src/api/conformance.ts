@@ -5,7 +5,7 @@
  * The document marks members that may be null as optional; the server always sends them, hence `Whole`. Tracks and
  * histories are tuples here and plain arrays in the document, so only their paths are held against it.
  */
-import type { Reads, Writes } from './client'
+import type { Reads, ReportReads, ReportWrites, Writes } from './client'
 import type { components, paths } from './schema'
 import type * as Ours from './types'
 
@@ -22,7 +22,10 @@ type Reads_<Sent, Read> = [Whole<Sent>] extends [Read] ? true : { sent: Whole<Se
 /** The same words, none more, none less. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : { missing: Exclude<B, A> }) : { extra: Exclude<A, B> }
 
-type PathsOfWrites = { [K in keyof Writes]: K extends `${string} ${infer P}` ? P : never }[keyof Writes]
+/** Calls whose server side comes with change control and reports; held against the document from then on. */
+type Held = Exclude<keyof Reads, keyof ReportReads>
+type HeldWrites = Exclude<keyof Writes, keyof ReportWrites>
+type PathsOfWrites = { [K in HeldWrites]: K extends `${string} ${infer P}` ? P : never }[HeldWrites]
 
 /** A line that does not hold makes `true` unassignable and names the difference. */
 export const proofs: [
@@ -49,7 +52,7 @@ export const proofs: [
   Same<Theirs['Role'], Ours.Role>,
   Same<Theirs['Channel'], Ours.Channel>,
   Same<Theirs['Reject']['reason'], Ours.RejectCode>,
-  Same<keyof Reads, keyof Reads & keyof paths>,
+  Same<Held, Held & keyof paths>,
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
   true, true, true, true, true, true, true, true, true, true, true, true, true,

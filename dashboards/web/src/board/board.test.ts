@@ -4,7 +4,7 @@ import { alarm, random } from '@/testing/things'
 import { Board, noFilter, type Filter } from './board'
 
 function board(alarms: Alarm[], filter: Partial<Filter> = {}): Board {
-  const made = new Board((a) => (a.class === 'plant' ? 'plant' : 'city'))
+  const made = new Board((a) => (a.class === 'plant' ? ['plant', 'all'] : ['all']))
   made.setFilter({ ...noFilter(), ...filter })
   for (const one of alarms) made.apply(one.id, one)
   return made
@@ -114,7 +114,7 @@ describe('facets', () => {
     expect([...counts.class]).toEqual([['plant', 2], ['light', 1]])
     expect([...counts.priority]).toEqual([['P2', 1]])
     expect([...counts.state]).toEqual([['unacknowledged', 1], ['shelved', 1]])
-    expect([...counts.desk]).toEqual([['city', 1]])
+    expect([...counts.desk]).toEqual([['all', 1]])
   })
 
   it.each([

@@ -12,7 +12,7 @@
  * touched only when an alarm comes or goes, the list of rows only when a row could have moved. At 10,000 standing alarms
  * a list is one pass over an array, well under a millisecond.
  */
-import type { Alarm, AlarmState, DeviceClass, Priority } from '@/api/types'
+import type { Alarm, AlarmState, Priority } from '@/api/types'
 import { isUnacknowledged } from '@/live/troubles'
 
 export const FACETS = ['state', 'priority', 'class', 'place', 'desk', 'fold'] as const
@@ -128,8 +128,8 @@ const ORDERS: Record<Sort, Order> = {
     a.alarm.priority === b.alarm.priority ? byFirst(a, b) : a.alarm.priority < b.alarm.priority ? -1 : 1,
 }
 
-/** Where an alarm belongs on each facet. `desk` is asked of the caller: the rules know it, the alarm does not. */
-export type DeskOf = (alarm: Alarm) => string
+/** The desks an alarm calls at. Asked of the caller: the rules know it, the alarm does not. */
+export type DesksOf = (alarm: Alarm) => readonly string[]
 
 export class Board {
   private readonly entries = new Map<string, Entry>()
@@ -141,11 +141,11 @@ export class Board {
   private orderStale: 'no' | 'gone' | 'moved' = 'no'
   private listStale = true
   private list: Row[] = []
-  private readonly deskOf: DeskOf
+  private readonly desksOf: DesksOf
   private versions = 0
 
-  constructor(deskOf: DeskOf = () => '') {
-    this.deskOf = deskOf
+  constructor(desksOf: DesksOf = () => []) {
+    this.desksOf = desksOf
   }
 
   get size(): number {
@@ -310,29 +310,15 @@ export class Board {
     for (const { alarm, passes } of this.entries.values()) {
       for (const facet of FACETS) {
         if ((passes | BIT[facet]) !== ALL) continue
-        const value = this.valueOf(alarm, facet)
         const map = counts[facet]
-        map.set(value, (map.get(value) ?? 0) + 1)
+        if (facet === 'desk') for (const desk of this.desksOf(alarm)) map.set(desk, (map.get(desk) ?? 0) + 1)
+        else {
+          const value = valueOf(alarm, facet)
+          map.set(value, (map.get(value) ?? 0) + 1)
+        }
       }
     }
     return counts
-  }
-
-  valueOf(alarm: Alarm, facet: Facet): string {
-    switch (facet) {
-      case 'state':
-        return boardState(alarm.state) ?? ''
-      case 'priority':
-        return alarm.priority satisfies Priority
-      case 'class':
-        return alarm.class satisfies DeviceClass
-      case 'place':
-        return alarm.sub_district
-      case 'desk':
-        return this.deskOf(alarm)
-      case 'fold':
-        return foldKind(alarm)
-    }
   }
 
   private judge(alarm: Alarm): number {
@@ -343,7 +329,7 @@ export class Board {
     if (filter.priority.size === 0 || filter.priority.has(alarm.priority)) passes |= BIT.priority
     if (filter.class.size === 0 || filter.class.has(alarm.class)) passes |= BIT.class
     if (filter.place.size === 0 || filter.place.has(alarm.sub_district)) passes |= BIT.place
-    if (filter.desk.size === 0 || filter.desk.has(this.deskOf(alarm))) passes |= BIT.desk
+    if (filter.desk.size === 0 || this.desksOf(alarm).some((desk) => filter.desk.has(desk))) passes |= BIT.desk
     if (filter.fold.size === 0 || filter.fold.has(foldKind(alarm))) passes |= BIT.fold
     if (matches(alarm, filter.text)) passes |= TEXT
     return passes
@@ -369,6 +355,21 @@ export class Board {
       this.order = merged
     }
     this.orderStale = 'no'
+  }
+}
+
+function valueOf(alarm: Alarm, facet: Exclude<Facet, 'desk'>): string {
+  switch (facet) {
+    case 'state':
+      return boardState(alarm.state) ?? ''
+    case 'priority':
+      return alarm.priority
+    case 'class':
+      return alarm.class
+    case 'place':
+      return alarm.sub_district
+    case 'fold':
+      return foldKind(alarm)
   }
 }
 

@@ -21,8 +21,8 @@ export interface LiveBoard {
   openAll: (open: boolean) => void
 }
 
-export function useBoard(deskOf: (alarm: Alarm) => string, draw: (board: Board) => void): LiveBoard {
-  const board = new Board(deskOf)
+export function useBoard(desksOf: (alarm: Alarm) => readonly string[], draw: (board: Board) => void): LiveBoard {
+  const board = new Board(desksOf)
   for (const [id, alarm] of hub.picture.alarms) board.apply(id, alarm)
   const counts = shallowRef(board.counts())
   const summary = shallowRef(board.summary())

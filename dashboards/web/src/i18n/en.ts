@@ -1,6 +1,7 @@
 /** English; exactly the keys of the Chinese. */
 import type { Words } from './zh'
 import desk from './en/desk'
+import report from './en/report'
 
 const en: Words = {
   app: { name: 'Greenhub', org: 'Landscape and city appearance dispatch', demo: 'Demo data', skip: 'Skip to content', lists: 'Alarms, orders and units' },
@@ -8,6 +9,10 @@ const en: Words = {
     map: 'Map',
     alarms: 'Alarms',
     orders: 'Orders',
+    kpi: 'KPI',
+    handover: 'Hand-over',
+    changes: 'Changes',
+    notify: 'Notify',
     quarantine: 'Quarantine',
     ledger: 'Ledger',
     wall: 'Wall',
@@ -379,6 +384,7 @@ const en: Words = {
     pickTitle: '{n} things here',
   },
   desk,
+  report,
   keys: {
     title: 'Keyboard shortcuts',
     move: 'Move in the list',

@@ -1,5 +1,6 @@
 /** The words of the interface. Chinese is the source; every other language has exactly these keys. */
 import desk from './zh/desk'
+import report from './zh/report'
 
 const zh = {
   app: { name: '绿容一张图', org: '绿化市容指挥调度平台', demo: '演示数据', skip: '跳到主要内容', lists: '报警、派单与力量' },
@@ -7,6 +8,10 @@ const zh = {
     map: '一张图',
     alarms: '报警',
     orders: '派单',
+    kpi: '绩效',
+    handover: '交班',
+    changes: '变更',
+    notify: '通知',
     quarantine: '隔离区',
     ledger: '台账',
     wall: '大屏',
@@ -378,6 +383,7 @@ const zh = {
     pickTitle: '此处有 {n} 个对象',
   },
   desk,
+  report,
   keys: {
     title: '键盘快捷键',
     move: '在列表中上下移动',
