@@ -10,6 +10,8 @@
 //! | --- | --- |
 //! | [`rules`] | everything that a person may change: types, limits, weights, windows; built in, loaded, validated |
 //! | [`threshold`] | when a reading is beyond its limit, and back |
+//! | [`watch`] | conditions that one limit cannot say: deviation, rate, stuck, no data, mismatch, counts, combinations |
+//! | [`fence`] | when a unit enters, leaves or stays in an area |
 //! | [`condition`] | what a source says, the key of an alarm, the worker it belongs to |
 //! | [`mod@classify`] | which type a code is |
 //! | [`merge`] | which occurrence a raise belongs to, and why, in Chinese |
@@ -34,6 +36,7 @@ pub mod classify;
 pub mod condition;
 pub mod correlate;
 pub mod desk;
+pub mod fence;
 pub mod kpi;
 pub mod merge;
 pub mod nuisance;
@@ -41,6 +44,7 @@ pub mod prioritise;
 pub mod rules;
 pub mod standing;
 pub mod threshold;
+pub mod watch;
 
 pub use condition::{AlarmKey, Condition};
 pub use correlate::Correlator;

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod observation;
 pub mod order;
 pub mod output;
+pub mod polygon;
 pub mod profile;
 pub mod record;
 pub mod reject;

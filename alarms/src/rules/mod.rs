@@ -15,10 +15,13 @@
 //! Ordered maps only: what iterates here reaches outputs. Nothing here knows a clock; all durations are milliseconds.
 
 pub mod builtin;
+pub mod hours;
 mod validate;
 
 use crate::correlate::CorrelateRules;
+use crate::fence::Fence;
 use crate::threshold::LimitRule;
+use crate::watch::WatchRule;
 use greenhub_model::alarm::{Priority, Severity};
 use greenhub_model::profile::DeviceProfile;
 use greenhub_model::units::Unit;
@@ -53,6 +56,18 @@ pub struct RuleSet {
     pub defaults: BTreeMap<Class, AlarmType>,
     /// Limits on readings.
     pub limits: Vec<LimitRule>,
+    /// Conditions on readings that one limit cannot say.
+    #[serde(default)]
+    pub watches: Vec<WatchRule>,
+    /// Areas that units should be in, or not.
+    #[serde(default)]
+    pub fences: Vec<Fence>,
+    /// Where local clocks stand, minutes east of UTC: hours of fences and of priorities mean this.
+    #[serde(default = "hours::china")]
+    pub utc_offset_min: i32,
+    /// When data of bad quality is an alarm of its own.
+    #[serde(default)]
+    pub quality: QualityRules,
     /// Suppression by design: which alarm says that others of the same device mean nothing now.
     #[serde(default)]
     pub suppressions: Vec<SuppressionRule>,
@@ -62,6 +77,22 @@ pub struct RuleSet {
     /// What explains what, which reports are one thing, and the operator desks.
     #[serde(default)]
     pub correlate: CorrelateRules,
+}
+
+/// When data of bad quality is an alarm of its own (`DATA_QUALITY_BAD`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualityRules {
+    /// A point must be bad this long, milliseconds.
+    pub on_delay_ms: i64,
+    /// And usable again this long, milliseconds.
+    pub off_delay_ms: i64,
+}
+
+impl Default for QualityRules {
+    fn default() -> Self {
+        Self { on_delay_ms: 60_000, off_delay_ms: 60_000 }
+    }
 }
 
 /// Alarms that mean nothing while a known state of the device holds (ISA-18.2, suppressed by design).

@@ -1,9 +1,11 @@
 //! One decoded element: what it does to the device's state, to the history and to the alarms.
 
-use super::state::{Device, Fix, LastValue, order_time};
+use super::state::{Device, Fix, LastValue, Orphan, order_time};
 use super::timers::NEVER;
+use super::watching::{Heard, quality_delays, quality_truth};
 use super::{DeviceStage, Said, Voice, limit_condition};
-use greenhub_alarms::threshold::{self, LimitRule};
+use greenhub_alarms::threshold;
+use greenhub_alarms::watch::{Input, Moment};
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::observation::{AlarmReport, PositionReport, ReadingReport, StatusReport};
 use greenhub_model::output::{Sample, TrackPoint};
@@ -36,6 +38,12 @@ struct When {
     position: Position,
 }
 
+impl When {
+    fn moment(&self) -> Moment {
+        Moment { time: self.order, received: self.received.0 }
+    }
+}
+
 impl DeviceStage {
     pub(super) fn observe(
         &mut self,
@@ -63,12 +71,13 @@ impl DeviceStage {
         match &observed.what {
             Observation::Position(report) => device.position(report, &when, voice, said),
             Observation::Reading(report) => device.reading(&self.rules, report, &when, voice, said),
-            Observation::Alarm(report) => device.alarm(report, &when, voice, said),
-            Observation::Status(report) => device.status(report, &when, proxy_goodbye),
+            Observation::Alarm(report) => device.alarm(&self.rules, report, &when, voice, said),
+            Observation::Status(report) => device.status(&self.rules, report, &when, proxy_goodbye, voice, said),
         }
+        device.watch_presence(&self.rules, (when.received, when.position), (voice, said));
         let deadline = match &observed.what {
             Observation::Reading(_) => device.deadline(&self.rules, &self.listening),
-            _ if device.armed == NEVER => device.deadline(&self.rules, &self.listening),
+            _ if device.armed == NEVER || !device.watches.is_blank() => device.deadline(&self.rules, &self.listening),
             _ => device.presence_deadline(&self.rules, &self.listening),
         };
         let mut armed = device.armed;
@@ -178,13 +187,21 @@ impl Device {
             return;
         }
         for (name, value) in &report.values {
-            for condition in self.judge(rules, name, *value, report.quality, when) {
-                said.condition(voice, condition);
-            }
+            self.judge(rules, name, *value, report.quality, when, voice, said);
         }
+        if self.watches.is_empty() {
+            return;
+        }
+        let class = self.profile.class;
+        let values = report
+            .values
+            .iter()
+            .map(|(name, value)| (Heard::Point(name), *value, trusted(rules, class, name, *value, report.quality)));
+        self.watch(rules, values, when.moment(), when.position, (voice, said));
     }
 
     /// A live value: remembered if it is the newest of its point, and held against the point's limits.
+    #[expect(clippy::too_many_arguments, reason = "one value with everything that is known of it")]
     fn judge(
         &mut self,
         rules: &RuleSet,
@@ -192,12 +209,13 @@ impl Device {
         value: f64,
         quality: Quality,
         when: &When,
-    ) -> Vec<Condition> {
-        let possible = rules.point(self.profile.class, name.as_str()).is_none_or(|p| (p.min..=p.max).contains(&value));
-        let quality = if possible { quality } else { Quality::Bad };
-        let Some(point) = self.point(rules, name) else { return Vec::new() };
+        voice: &mut Voice,
+        said: &mut Said,
+    ) {
+        let quality = trusted(rules, self.profile.class, name, value, quality);
+        let Some(point) = self.point(rules, name) else { return };
         if point.last.is_some_and(|known| known.order > when.order) {
-            return Vec::new();
+            return;
         }
         point.last = Some(LastValue { value, quality, time: when.time.0, order: when.order });
         let mut edges = Vec::new();
@@ -213,11 +231,17 @@ impl Device {
                 edges.push((watched.rule.clone(), edge));
             }
         }
-        let condition = |(rule, edge)| limit_condition(self, rules, &rule, edge, when.received, when.position);
-        edges.into_iter().map(condition).collect()
+        let bad = point.quality.judge(quality_delays(rules), when.moment(), quality_truth(quality), Some(value));
+        for (rule, edge) in edges {
+            let condition = limit_condition(self, rules, &rule, edge, when.received, when.position);
+            said.condition(voice, condition);
+        }
+        if let Some(edge) = bad {
+            self.say_quality(rules, name, edge, (when.received, when.position), voice, said);
+        }
     }
 
-    fn alarm(&mut self, report: &AlarmReport, when: &When, voice: &mut Voice, said: &mut Said) {
+    fn alarm(&mut self, rules: &RuleSet, report: &AlarmReport, when: &When, voice: &mut Voice, said: &mut Said) {
         let mut condition = self.condition(report.code.clone(), report.active, when.received, when.position);
         condition.sub_component = report.sub_component.clone();
         condition.severity = report.severity;
@@ -226,9 +250,21 @@ impl Device {
         condition.at = when.time.0;
         condition.late = when.late;
         said.condition(voice, condition);
+        if report.active && !when.late && !self.watches.is_empty() {
+            let event = [(Heard::Other(Input::Alarm(report.code.clone())), 1.0, Quality::Good)];
+            self.watch(rules, event.into_iter(), when.moment(), when.position, (voice, said));
+        }
     }
 
-    fn status(&mut self, report: &StatusReport, when: &When, proxy_goodbye: bool) {
+    fn status(
+        &mut self,
+        rules: &RuleSet,
+        report: &StatusReport,
+        when: &When,
+        proxy_goodbye: bool,
+        voice: &mut Voice,
+        said: &mut Said,
+    ) {
         let newest = !when.late && self.status.order.is_none_or(|known| known <= when.order);
         if newest {
             self.status.order = Some(when.order);
@@ -238,6 +274,12 @@ impl Device {
                 self.status.firmware.clone_from(&report.firmware);
             }
             self.battery_pct = report.battery_pct.or(self.battery_pct);
+            let on = report.on.map(|on| (Heard::Other(Input::On), if on { 1.0 } else { 0.0 }, Quality::Good));
+            let dim = report.dim_pct.map(|dim| (Heard::Other(Input::Dim), f64::from(dim), Quality::Good));
+            if !self.watches.is_empty() && (on.is_some() || dim.is_some()) {
+                let values = on.into_iter().chain(dim);
+                self.watch(rules, values, when.moment(), when.position, (voice, said));
+            }
         }
         // A will was written when the connection began, so its time says nothing: it holds when the hub publishes it.
         if report.online == Some(false) && (newest || proxy_goodbye) {
@@ -246,11 +288,17 @@ impl Device {
         }
     }
 
-    /// The end of a condition whose limit is no more.
-    pub(super) fn taken_back(&self, rule: &LimitRule, received: ReceivedTime, position: Position) -> Condition {
-        let mut condition = self.condition(rule.code.clone(), false, received, position);
-        condition.text = "限值已取消".to_owned();
-        condition.by = rule.id();
+    /// The end of a condition whose rule is no more.
+    pub(super) fn taken_back(&self, orphan: &Orphan, received: ReceivedTime, position: Position) -> Condition {
+        let mut condition = self.condition(orphan.code.clone(), false, received, position);
+        condition.text = "限值或监视规则已取消".to_owned();
+        condition.by.clone_from(&orphan.by);
         condition
     }
+}
+
+/// The quality of a value: bad where it is said to be, or where it cannot be true.
+fn trusted(rules: &RuleSet, class: Class, name: &PointName, value: f64, quality: Quality) -> Quality {
+    let possible = rules.point(class, name.as_str()).is_none_or(|p| (p.min..=p.max).contains(&value));
+    if possible { quality } else { Quality::Bad }
 }

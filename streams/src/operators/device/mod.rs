@@ -25,11 +25,13 @@ mod apply;
 mod record;
 mod state;
 mod timers;
+mod watching;
 
 use self::state::{Device, Listening};
 use self::timers::{NEVER, Timers};
 use super::{AlarmInput, Head, PartError, Piece, Place, Placed, Stage, ToAlarm, owner, read_part, write_part};
 use greenhub_alarms::threshold::{self, Edge, LimitRule};
+use greenhub_alarms::watch::WatchSet;
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::decode::Decode;
 use greenhub_model::{Batch, DeviceId, Observed, Output, Position, ReceivedTime, RecordKind, Reject};
@@ -49,6 +51,8 @@ pub(crate) struct DeviceStage {
     peers: usize,
     decoder: Arc<dyn Decode>,
     rules: Arc<RuleSet>,
+    /// Their watches, made ready.
+    watches: Arc<WatchSet>,
     /// Rules are given from outside; changes in the log are passed over (candidate rules of a replay).
     pinned: Option<Arc<RuleSet>>,
     devices: Devices,
@@ -212,6 +216,7 @@ impl DeviceStage {
             worker,
             peers,
             decoder,
+            watches: Arc::new(WatchSet::new(&rules.watches)),
             rules,
             pinned,
             devices: Devices::default(),
@@ -220,13 +225,23 @@ impl DeviceStage {
             dirty: Vec::new(),
             decoded: Vec::new(),
         };
-        for device in parts.iter().flat_map(|part| &part.devices) {
-            if owner(device.profile.device.as_str(), peers) == worker {
-                let slot = stage.devices.insert(device.clone());
+        for part in parts {
+            // A snapshot's memories belong to the rules that stand in it.
+            let watches = WatchSet::new(&part.rules.watches);
+            for device in part.devices.iter().filter(|d| owner(d.profile.device.as_str(), peers) == worker) {
+                let mut device = device.clone();
+                device.watches.bind(&watches, &device.profile);
+                let slot = stage.devices.insert(device);
                 stage.arm(slot);
             }
         }
         stage
+    }
+
+    /// Takes a new device in, watched from now on.
+    fn admit(&mut self, mut device: Device) -> u32 {
+        device.watches.bind(&self.watches, &device.profile);
+        self.devices.insert(device)
     }
 
     /// When time alone will make a device speak. May be early, never late.
@@ -292,6 +307,11 @@ impl DeviceStage {
                 self.dirty(slot);
             }
             self.advance_limits(slot, &rules, &mut voice, said);
+            let (listening, first) = (self.listening.since, said.head.first);
+            if let Some(device) = self.devices.get(slot) {
+                device.watch_presence(&rules, (now, first), (&mut voice, said));
+                device.advance_watches(&rules, listening, (now, first), &mut voice, said);
+            }
             self.arm(slot);
         }
     }
@@ -332,14 +352,16 @@ impl DeviceStage {
         let Some(rules) = newest else { return };
         said.head.rules = Some(rules.clone());
         self.rules = rules.clone();
+        self.watches = Arc::new(WatchSet::new(&rules.watches));
+        let watches = self.watches.clone();
         for slot in self.devices.in_order() {
             let (received, first) = (said.head.received, said.head.first);
             let Some(device) = self.devices.get(slot) else { continue };
             let id = device.profile.device.clone();
-            let orphans = device.rewatch(&rules);
+            let orphans = device.rewatch(&rules, &watches);
             let mut voice = Voice { position: first, stage: Stage::DeviceTimer, device: Some(id), sequence: 0 };
-            for rule in orphans {
-                let condition = device.taken_back(&rule, received, first);
+            for orphan in orphans {
+                let condition = device.taken_back(&orphan, received, first);
                 said.condition(&mut voice, condition);
             }
             self.arm(slot);

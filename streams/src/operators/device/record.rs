@@ -105,7 +105,7 @@ impl DeviceStage {
             return Err(unknown());
         }
         let id = DeviceId::new(topic.device).map_err(|_| unknown())?;
-        Ok(self.devices.insert(Device::unregistered(id, topic.class)))
+        Ok(self.admit(Device::unregistered(id, topic.class)))
     }
 
     fn command(&mut self, position: Position, record: &Record<'_>, said: &mut Said) {
@@ -153,42 +153,41 @@ impl DeviceStage {
 
     fn register(&mut self, position: Position, profile: DeviceProfile, said: &mut Said) {
         let (device, parent) = (profile.device.clone(), profile.parent.clone());
-        let rules = self.rules.clone();
+        let (rules, watches) = (self.rules.clone(), self.watches.clone());
         let slot = match self.devices.slot(profile.device.as_str()) {
             // Another class is another device under an old name.
             Some(slot) if self.devices.get(slot).is_some_and(|d| d.profile.class != profile.class) => {
                 self.strike_off(position, &profile.device, said);
-                self.devices.insert(Device::new(profile, true))
+                self.admit(Device::new(profile, true))
             }
             Some(slot) => {
                 let Some(device) = self.devices.get(slot) else { return };
                 let newly = !device.registered;
                 device.registered = true;
                 device.profile = profile;
-                let orphans = device.rewatch(&rules);
+                let orphans = device.rewatch(&rules, &watches);
                 let mut voice = Voice::record(position);
-                for rule in orphans {
-                    let condition = device.taken_back(&rule, said.head.received, position);
+                for orphan in orphans {
+                    let condition = device.taken_back(&orphan, said.head.received, position);
                     said.condition(&mut voice, condition);
                 }
                 self.devices.unregistered -= usize::from(newly);
                 slot
             }
-            None => self.devices.insert(Device::new(profile, true)),
+            None => self.admit(Device::new(profile, true)),
         };
         said.piece.hanging.push(Hanging { device, parent, gone: false });
         self.dirty(slot);
         self.arm(slot);
     }
 
-    /// A device that is struck off takes its word back wherever a limit of it stands, and is forgotten. Alarms that it
+    /// A device that is struck off takes its word back wherever a limit or watch of it stands, and is forgotten. Alarms that it
     /// raised itself stay on the desk: only a person can say what becomes of them.
     fn strike_off(&mut self, position: Position, id: &DeviceId, said: &mut Said) {
         let Some(device) = self.devices.remove(id.as_str()) else { return };
         let mut voice = Voice::record(position);
-        let on = device.points.values().flat_map(|p| &p.limits).filter(|w| w.memory.is_on());
-        for watched in on {
-            let condition = device.taken_back(&watched.rule, said.head.received, position);
+        for orphan in device.on_by_rule() {
+            let condition = device.taken_back(&orphan, said.head.received, position);
             said.condition(&mut voice, condition);
         }
         said.piece.hanging.push(Hanging { device: id.clone(), parent: None, gone: true });

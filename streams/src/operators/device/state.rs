@@ -1,7 +1,9 @@
-//! What is remembered of one device: profile, last state, presence, and the memories of its limits.
+//! What is remembered of one device: profile, last state, presence, and the memories of its limits and watches.
 
 use super::timers::NEVER;
+use super::watching::{Watches, quality_delays};
 use greenhub_alarms::threshold::{LimitMemory, LimitRule, deadline};
+use greenhub_alarms::watch::{self, Gate, WatchSet};
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::time::TimeQuality;
 use greenhub_model::units::Unit;
@@ -35,6 +37,8 @@ pub(super) struct Device {
     pub sos: Sos,
     pub status: Status,
     pub points: BTreeMap<PointName, Point>,
+    #[serde(default, skip_serializing_if = "Watches::is_blank")]
+    pub watches: Watches,
     /// Time of the earliest timer entry, µs. No state: set again when the timers are built.
     #[serde(skip, default = "never")]
     pub armed: i64,
@@ -86,6 +90,16 @@ pub(super) struct Point {
     /// Absent until the first live reading.
     pub last: Option<LastValue>,
     pub limits: Vec<Watched>,
+    /// Its data has been unusable for long enough.
+    #[serde(default, skip_serializing_if = "Gate::is_idle")]
+    pub quality: Gate,
+}
+
+/// A condition that is on although its rule is no more: somebody must take its word back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Orphan {
+    pub code: AlarmCode,
+    pub by: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -160,6 +174,7 @@ impl Device {
             sos: Sos::default(),
             status: Status::default(),
             points: BTreeMap::new(),
+            watches: Watches::default(),
             armed: NEVER,
             dirty: false,
         }
@@ -189,14 +204,14 @@ impl Device {
             }
             let limits = rules.limits_of(&self.profile, name).into_iter();
             let limits = limits.map(|rule| Watched { rule, memory: LimitMemory::default() }).collect();
-            self.points.insert(name.clone(), Point { last: None, limits });
+            self.points.insert(name.clone(), Point { last: None, limits, quality: Gate::default() });
         }
         self.points.get_mut(name)
     }
 
-    /// Takes on changed rules or a changed profile: a limit keeps its memory as long as its id stays. Returns the limits
-    /// that are no more and whose condition was on: somebody must take their word back.
-    pub(super) fn rewatch(&mut self, rules: &RuleSet) -> Vec<LimitRule> {
+    /// Takes on changed rules or a changed profile: a limit keeps its memory as long as its id stays. Returns what is on
+    /// and whose rule is no more.
+    pub(super) fn rewatch(&mut self, rules: &RuleSet, watches: &WatchSet) -> Vec<Orphan> {
         let mut orphans = Vec::new();
         let profile = &self.profile;
         for (name, point) in &mut self.points {
@@ -211,18 +226,24 @@ impl Device {
                     Watched { rule, memory }
                 })
                 .collect();
-            let mut left: Vec<LimitRule> = old.into_iter().filter(|w| w.memory.is_on()).map(|w| w.rule).collect();
-            left.sort_by_key(LimitRule::id);
+            let on = old.into_iter().filter(|w| w.memory.is_on());
+            let mut left: Vec<Orphan> = on.map(|w| Orphan { by: w.rule.id(), code: w.rule.code }).collect();
+            left.sort_by(|a, b| a.by.cmp(&b.by));
             orphans.append(&mut left);
         }
+        orphans.extend(self.watches.bind(watches, &self.profile));
         orphans
     }
 
     /// When time alone changes something, µs; [`NEVER`] when nothing.
     pub(super) fn deadline(&self, rules: &RuleSet, listening: &Listening) -> i64 {
         let limits = self.points.values().flat_map(|p| &p.limits);
-        let limits = limits.filter_map(|w| deadline(&w.rule, &w.memory)).map(|at| at.0).min().unwrap_or(NEVER);
-        limits.min(self.presence_deadline(rules, listening))
+        let limits = limits.filter_map(|w| deadline(&w.rule, &w.memory)).min();
+        let delays = quality_delays(rules);
+        let quality = self.points.values().filter_map(|p| p.quality.deadline(delays)).min();
+        let watches = self.watches.deadline(watch::Voice { heard: self.heard, listening: listening.since });
+        let first = [limits, quality, watches].into_iter().flatten().min().map_or(NEVER, |at| at.0);
+        first.min(self.presence_deadline(rules, listening))
     }
 
     /// Cheap part of [`Device::deadline`]: when it will be missed.
