@@ -9,6 +9,7 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`rules`] | everything that a person may change: types, limits, weights, windows; built in, loaded, validated |
+//! | [`change`] | who may change the rules, by which steps, and what a change is |
 //! | [`threshold`] | when a reading is beyond its limit, and back |
 //! | [`watch`] | conditions that one limit cannot say: deviation, rate, stuck, no data, mismatch, counts, combinations |
 //! | [`fence`] | when a unit enters, leaves or stays in an area |
@@ -32,6 +33,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod change;
 pub mod classify;
 pub mod condition;
 pub mod correlate;

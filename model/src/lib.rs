@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod alarm;
+pub mod change;
 pub mod command;
 pub mod decode;
 pub mod geodesy;

@@ -7,6 +7,7 @@
 //! history     positions and readings in compressed chunks (embedded), with their own committed batch
 //! accounts    users, roles, login tokens, the audit log that only grows
 //! devices     what a device must know to be let in
+//! changes     versions of the rules, requests to change them, and their back-tests
 //! ```
 //!
 //! The order of trust is the order of the list: whatever stands lower can be thrown away and computed again from what
@@ -17,6 +18,7 @@
 //! except behind the repository of the capability that owns the tables.
 
 pub mod accounts;
+pub mod changes;
 pub mod devices;
 pub mod history;
 pub mod log;
