@@ -7,10 +7,9 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-/// JSON text without the NUL character, which PostgreSQL does not store.
+/// JSON text; a NUL character stands in it as an escape, which PostgreSQL takes.
 pub(super) fn text<T: Serialize>(value: &T) -> String {
-    let text = serde_json::to_string(value).expect("requests and rules are plain data");
-    if text.contains("\\u0000") { text.replace("\\u0000", "\u{fffd}") } else { text }
+    serde_json::to_string(value).expect("requests and rules are plain data")
 }
 
 pub(super) fn json_at<T: DeserializeOwned>(row: &AnyRow, column: usize, table: &'static str) -> Result<T, StoreError> {

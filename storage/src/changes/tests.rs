@@ -72,8 +72,9 @@ async fn of_two_who_act_at_once_one_is_told() {
         let withdrawn = Change { state: ChangeState::Withdrawn, revision: 2, ..made.clone() };
         let (a, b) =
             (event(ChangeAct::Submit, ChangeState::InReview), event(ChangeAct::Withdraw, ChangeState::Withdrawn));
+        let other = candidate(2);
         let (first, second) =
-            tokio::join!(store.save(&submitted, 1, Some(&candidate(2)), &a), store.save(&withdrawn, 1, None, &b));
+            tokio::join!(store.save(&submitted, 1, Some(&other), &a), store.save(&withdrawn, 1, None, &b));
         let (first, second) = (first.expect("answered"), second.expect("answered"));
         assert!(first != second, "{}: {first} {second}", stage.label);
         let events = store.events(made.id).await.expect("read");
