@@ -5,6 +5,8 @@
 
 use crate::live::Live;
 use crate::problem::Chain;
+use greenhub_alarms::RuleSet;
+use greenhub_model::change::Backtest;
 use greenhub_model::ids::{DeviceId, OrderId, PointName};
 use greenhub_model::order::{Order, OrderState};
 use greenhub_model::{CommandRefusal, CommandRequest, Priority, ReceivedTime};
@@ -222,4 +224,55 @@ pub trait PastView: Send + Sync {
 pub trait PastPort: Send + Sync {
     /// Opens `at`; blocks while a snapshot is read.
     fn open(&self, at: ReceivedTime, speed: f64) -> Result<Arc<dyn PastView>, PortFailure>;
+}
+
+/// The rules as they run, and the tests of candidates: what of change control lies outside the tables.
+pub trait RulesPort: Send + Sync {
+    /// The rules that the dataflow runs now; none before its first batch.
+    fn running(&self) -> Option<Arc<RuleSet>>;
+    /// The rules that a configuration file (`file`) or the program itself (`builtin`) brings.
+    fn configured(&self) -> (&'static str, Arc<RuleSet>);
+    /// Looks at once for changes whose time has come.
+    fn look(&self);
+    /// Puts the approved master in force again.
+    fn restore(&self) -> Answer<'_, Result<(), PortFailure>>;
+    /// Starts a back-test in a process of its own.
+    fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, Result<Backtest, BacktestRefusal>>;
+    /// The back-test of a request that is at work now.
+    fn backtest(&self, change: i64) -> Option<Backtest>;
+    /// Ends it; false where there is none.
+    fn cancel_backtest(&self, change: i64) -> bool;
+}
+
+/// What to back-test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BacktestRequest {
+    /// The request.
+    pub change: i64,
+    /// Which candidate of it.
+    pub candidate: i64,
+    /// Days to look back.
+    pub days: u32,
+    /// Who asks.
+    pub by: String,
+    /// Now.
+    pub at: ReceivedTime,
+    /// Rules of the base.
+    pub base: serde_json::Value,
+    /// Rules of the candidate.
+    pub rules: serde_json::Value,
+}
+
+/// Why a back-test does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BacktestRefusal {
+    /// One at a time.
+    #[error("第 {change} 号申请的回测正在运行，一次只能运行一个；请等其结束或先取消")]
+    Busy {
+        /// Whose runs.
+        change: i64,
+    },
+    /// It could not be started.
+    #[error("回测无法启动：{0}")]
+    Failed(String),
 }

@@ -6,6 +6,8 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use greenhub_alarms::RuleProblem;
+use greenhub_alarms::change::{CandidateError, ChangeRefusal};
 use greenhub_storage::accounts::AccountError;
 use greenhub_storage::relational::StoreError;
 use serde::Serialize;
@@ -31,9 +33,28 @@ pub struct Problem {
     pub status: StatusCode,
     /// A sentence for people.
     pub detail: String,
+    /// Each thing that is wrong, where there are several and each has a place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub problems: Vec<PlacedProblem>,
     /// Seconds to wait before another attempt makes sense.
     #[serde(skip)]
     retry_after_s: Option<i64>,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PlacedProblem {
+    /// Keys to the place, for example `limits[3].deadband`.
+    pub path: String,
+    /// What is wrong and what to do (Chinese).
+    pub text: String,
+}
+
+impl From<RuleProblem> for PlacedProblem {
+    fn from(problem: RuleProblem) -> Self {
+        Self { path: problem.path, text: problem.text }
+    }
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
@@ -44,7 +65,7 @@ impl Problem {
     /// A problem with this status and sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Problem").to_owned();
-        Self { r#type: "about:blank", title, status, detail: detail.into(), retry_after_s: None }
+        Self { r#type: "about:blank", title, status, detail: detail.into(), problems: vec![], retry_after_s: None }
     }
 
     /// 400: the request is not understood.
@@ -71,6 +92,17 @@ impl Problem {
     pub fn unavailable(attempt: &'static str, why: &dyn std::fmt::Display) -> Self {
         error!(attempt, %why, "request failed");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "A part of the hub does not answer now; try again in a moment.")
+    }
+
+    /// 422: what was sent is understood and cannot be used.
+    pub fn unusable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// The same problem with each thing that is wrong.
+    pub fn listing(mut self, problems: impl IntoIterator<Item = RuleProblem>) -> Self {
+        self.problems = problems.into_iter().map(PlacedProblem::from).collect();
+        self
     }
 
     /// The same problem with a time to wait.
@@ -140,6 +172,25 @@ impl From<CommandFailure> for Problem {
             CommandFailure::Pending => StatusCode::GATEWAY_TIMEOUT,
         };
         Self::new(status, failure.to_string())
+    }
+}
+
+impl From<ChangeRefusal> for Problem {
+    fn from(refusal: ChangeRefusal) -> Self {
+        let status = match &refusal {
+            ChangeRefusal::NotYours { .. } | ChangeRefusal::Own { .. } | ChangeRefusal::Role { .. } => {
+                StatusCode::FORBIDDEN
+            }
+            ChangeRefusal::Words { .. } | ChangeRefusal::NoDifference => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, refusal.to_string())
+    }
+}
+
+impl From<CandidateError> for Problem {
+    fn from(error: CandidateError) -> Self {
+        Self::unusable(error.to_string()).listing(error.problems())
     }
 }
 

@@ -2,7 +2,10 @@
 //! document is checked against it, and a test walks all routes with all roles.
 
 use crate::access::{Admits, guard};
-use crate::api::{alarms, audit, devices, health, ledger, live, map, mqtt, orders, quarantine, session, system};
+use crate::api::{
+    alarms, audit, backtests, changes, devices, health, ledger, live, map, mqtt, orders, quarantine, rules, session,
+    system,
+};
 use crate::api::{metrics, openapi, past, service, units, users};
 use crate::state::AppState;
 use axum::Router;
@@ -23,6 +26,10 @@ pub const TRACK_READERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::Clerk,
 /// Who looks after devices and their data.
 pub const CARETAKERS: Admits =
     Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Auditor, Role::Administrator]);
+/// Who may ask for a change of the rules.
+pub const REQUESTERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Administrator]);
+/// Who may review, approve, reject and verify one; never the person who asked for it.
+pub const REVIEWERS: Admits = Admits::Roles(&[Role::PlantOperator, Role::Administrator]);
 /// Who may read the audit log.
 pub const AUDITORS: Admits = Admits::Roles(&[Role::Auditor, Role::Administrator]);
 /// Who may change accounts.
@@ -124,6 +131,28 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/ledger", EVERY_ROLE, ledger::show),
         get("/api/v1/map/district", EVERY_ROLE, map::district),
         get("/api/v1/system", EVERY_ROLE, system::show),
+        get("/api/v1/changes", EVERY_ROLE, changes::list),
+        post("/api/v1/changes", REQUESTERS, changes::create),
+        post("/api/v1/changes/check", REQUESTERS, changes::check),
+        get("/api/v1/changes/{id}", EVERY_ROLE, changes::get),
+        patch("/api/v1/changes/{id}", REQUESTERS, changes::edit),
+        get("/api/v1/changes/{id}/rules", EVERY_ROLE, changes::candidate),
+        post("/api/v1/changes/{id}/submit", REQUESTERS, changes::submit),
+        post("/api/v1/changes/{id}/withdraw", REQUESTERS, changes::withdraw),
+        post("/api/v1/changes/{id}/emergency", REVIEWERS, changes::emergency),
+        post("/api/v1/changes/{id}/review", REVIEWERS, changes::review),
+        post("/api/v1/changes/{id}/approve", REVIEWERS, changes::approve),
+        post("/api/v1/changes/{id}/reject", REVIEWERS, changes::reject),
+        post("/api/v1/changes/{id}/verify", REVIEWERS, changes::verify),
+        get("/api/v1/changes/{id}/backtest", EVERY_ROLE, backtests::get),
+        post("/api/v1/changes/{id}/backtest", REQUESTERS, backtests::start),
+        delete("/api/v1/changes/{id}/backtest", REQUESTERS, backtests::cancel),
+        get("/api/v1/rules", EVERY_ROLE, rules::show),
+        get("/api/v1/rules/versions", EVERY_ROLE, rules::versions),
+        get("/api/v1/rules/versions/{id}", EVERY_ROLE, rules::version),
+        post("/api/v1/rules/versions/{id}/rollback", REQUESTERS, rules::rollback),
+        get("/api/v1/rules/audit", EVERY_ROLE, rules::audit),
+        post("/api/v1/rules/restore", REVIEWERS, rules::restore),
         get("/api/v1/audit", AUDITORS, audit::list),
         get("/api/v1/audit/verdict", AUDITORS, audit::verify),
         get("/api/v1/users", ADMINISTRATORS, users::list),

@@ -3,11 +3,12 @@
 use crate::live::Live;
 use crate::login_limit::LoginLimit;
 use crate::past::PastMoments;
-use crate::ports::{CommandPort, HistorySource, MqttDoor, OrderBook, Readiness, SystemInfo};
+use crate::ports::{CommandPort, HistorySource, MqttDoor, OrderBook, Readiness, RulesPort, SystemInfo};
 use bytes::Bytes;
 use greenhub_model::ReceivedTime;
 use greenhub_model::ledger::Ledger;
 use greenhub_storage::accounts::Accounts;
+use greenhub_storage::changes::ChangeStore;
 use greenhub_storage::log::Clock;
 use greenhub_storage::relational::{AlarmStore, DeskStore, QuarantineStore};
 use std::sync::Arc;
@@ -26,11 +27,19 @@ pub struct WebOptions {
     pub login_burst: u32,
     /// Logins a minute that one address may try in the long run.
     pub logins_per_minute: u32,
+    /// How long an emergency change of the rules may run without its approval, milliseconds.
+    pub approve_within_ms: i64,
 }
 
 impl Default for WebOptions {
     fn default() -> Self {
-        Self { secure_cookie: false, allowed_origins: vec![], login_burst: 20, logins_per_minute: 20 }
+        Self {
+            secure_cookie: false,
+            allowed_origins: vec![],
+            login_burst: 20,
+            logins_per_minute: 20,
+            approve_within_ms: 86_400_000,
+        }
     }
 }
 
@@ -52,6 +61,10 @@ pub struct Parts {
     pub history: Arc<dyn HistorySource>,
     /// Past moments that are open.
     pub past: Arc<PastMoments>,
+    /// Requests to change the rules, and the versions of the rules.
+    pub changes: ChangeStore,
+    /// The rules as they run.
+    pub rules: Arc<dyn RulesPort>,
     /// Human commands.
     pub commands: Arc<dyn CommandPort>,
     /// MQTT over WebSocket, where the broker runs in this process.

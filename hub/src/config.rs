@@ -100,6 +100,8 @@ section! {
         log: LogSection = LogSection::default(),
         /// The dataflow.
         streams: StreamsSection = StreamsSection::default(),
+        /// Change control of the rules.
+        changes: ChangesSection = ChangesSection::default(),
         /// Tracks and readings.
         history: HistorySection = HistorySection::default(),
         /// Alarms, orders, accounts.
@@ -176,8 +178,16 @@ section! {
         workers: usize = 1,
         /// Operator state is written this often.
         snapshot_every: Span = Span(Duration::from_secs(15)),
-        /// Rule set (TOML) to put in force at start; empty keeps the one in force.
+        /// Rule set (TOML or JSON) that becomes the first version; later ones come by change requests. Empty for the built-in one.
         rules: PathBuf = PathBuf::new(),
+    }
+}
+
+section! {
+    /// `[changes]`
+    ChangesSection {
+        /// An emergency change of the rules may run this long without its approval before it is shown as overdue.
+        approve_within: Span = Span(Duration::from_secs(24 * 3600)),
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod accounts;
 mod admission;
+mod backtest;
+mod changes;
 mod commands;
 mod config;
 mod demo;

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::admission::Admission;
+use crate::changes::{Desk, Master};
 use crate::commands::{Commands, Waiting};
 use crate::config::Config;
 use crate::intakes::Intakes;
@@ -23,8 +24,8 @@ use greenhub_dashboards::{AppState, Parts, ServeOptions, WebOptions};
 use greenhub_dispatch::{OrderFilter, Orders};
 use greenhub_gateway::mqtt::{Broker, BrokerConfig, BrokerHandle, Limits, TlsConfig};
 use greenhub_gateway::protocols::json::JsonDecoder;
-use greenhub_model::ConfigChange;
 use greenhub_storage::accounts::Accounts;
+use greenhub_storage::changes::ChangeStore;
 use greenhub_storage::devices::DeviceCredentials;
 use greenhub_storage::history::{History, HistoryConfig};
 use greenhub_storage::log::{Clock, Log, RealDisk, SystemClock};
@@ -105,7 +106,9 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     let stop = CancellationToken::new();
 
     // Configuration before anything that decides by it.
-    state::put_in_force(&log, &config.data, "rules", &[rules(config)?]).await?;
+    let changes = ChangeStore::open(db.clone()).await.context("open the change requests")?;
+    let master = Master::establish(config, changes.clone(), log.clone(), people.audit().clone(), clock.clone()).await?;
+    let master = Arc::new(master);
     if let Some(password) = &demo_password {
         demo::prepare(&people, password, &log, &config.data).await?;
     }
@@ -138,6 +141,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     let streams = start_streams(config, &log, sender, &tables, &sinks)?;
     let broker = start_broker(config, &log, &db, &people, is_demo, clock.clone()).await?;
     let intakes = Intakes::start(config, &log, is_demo, &stop)?;
+    tokio::spawn(master.clone().watch(stop.clone()));
     tokio::spawn(state::watch_inbox(log.clone(), config.data.clone(), stop.clone()));
 
     let overview = Arc::new(Overview {
@@ -163,6 +167,8 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         orders: Arc::new(Book(orders)),
         history: Arc::new(history),
         past: past.clone(),
+        changes,
+        rules: Arc::new(Desk::new(master, streams.clone(), &config.data, &stop)),
         commands: Arc::new(Commands { log: log.clone(), waiting }),
         mqtt: Some(Arc::new(Door { doors: broker.doors(), encrypted: config.http.behind_tls })),
         ledger: {
@@ -184,7 +190,11 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
             Bytes::from_static(EMPTY_DISTRICT)
         },
         clock,
-        options: WebOptions { secure_cookie: config.http.behind_tls, ..WebOptions::default() },
+        options: WebOptions {
+            secure_cookie: config.http.behind_tls,
+            approve_within_ms: i64::try_from(config.changes.approve_within.0.as_millis()).unwrap_or(i64::MAX),
+            ..WebOptions::default()
+        },
     };
     let listener = TcpListener::bind(config.http.listen)
         .await
@@ -222,16 +232,6 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
 
 /// A district without geometry: the map shows devices on an empty ground until the department's own is configured.
 const EMPTY_DISTRICT: &[u8] = br#"{"type":"FeatureCollection","demo":false,"features":[]}"#;
-
-fn rules(config: &Config) -> Result<ConfigChange> {
-    let file = &config.streams.rules;
-    let rules = if file.as_os_str().is_empty() {
-        greenhub_alarms::rules::RuleSet::builtin()
-    } else {
-        crate::replay::read_rules(file)?
-    };
-    Ok(ConfigChange::Rules { rules: serde_json::to_value(&rules).context("write the rule set")? })
-}
 
 async fn show_open_orders(live: &Live, orders: &Orders, known_to: u64) -> Result<()> {
     let mut page = PageRequest::first(1000);

@@ -4,7 +4,8 @@
 //! data/log/            the truth            data/greenhub.sqlite    alarms, orders, accounts, ledger
 //! data/snapshots/      operator state       data/history.sqlite     tracks and readings
 //! data/broker/         sessions, retained   data/inbox/             configuration on its way into the log
-//! data/in-force/       hash of the rules and of the demo district that were last put into the log
+//! data/in-force/       hash of the demo district that was last put into the log
+//! data/backtests/      the two rule sets of the newest back-test
 //! ```
 
 use crate::config::Config;

@@ -34,7 +34,8 @@ pub use host::{BatchSource, Fetch, Offline, Recorded, Tail, Until};
 pub use operators::PartError;
 pub use past::{Past, PastState, SPEED_MAX};
 pub use replay::{
-    AlarmChanged, AlarmComparison, AlarmSummary, CandidateReport, ReplayOptions, ReplayReport, replay, run_recorded,
+    ALARMS_MAX, AlarmChanged, AlarmComparison, AlarmSummary, CandidateReport, ReplayOptions, ReplayProgress,
+    ReplayReport, replay, run_recorded,
 };
-pub use restore::RESTORED_BY;
+pub use restore::{RESTORED_BY, rules_recorded};
 pub use start::{Streams, StreamsConfig, StreamsHandle};

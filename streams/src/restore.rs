@@ -1,14 +1,16 @@
 //! From a snapshot to what the operators start from, and to the output that makes live views whole.
 
-use crate::host::Start;
-use crate::operators::{AlarmPart, CorrelatePart, DevicePart, PartError, read_part, write_part};
+use crate::error::StreamsError;
+use crate::host::{BatchSource, Fetch, Start};
+use crate::operators::{AlarmPart, CorrelatePart, DevicePart, PartError, read_part, rules_of, write_part};
 use greenhub_alarms::RuleSet;
 use greenhub_model::alarm::{AlarmEvent, AlarmEventKind};
 use greenhub_model::output::AlarmChange;
-use greenhub_model::{Alarm, AlarmState, BatchOutput, Output, Position, ReceivedTime};
+use greenhub_model::{Alarm, AlarmState, BatchOutput, Output, Position, ReceivedTime, RecordKind};
 use greenhub_storage::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Name of the part that says when the snapshot was taken.
 const HEAD: &str = "head";
@@ -69,6 +71,43 @@ pub(crate) fn read(snapshot: &Snapshot) -> Result<(Start, BatchOutput), PartErro
     let floods = correlate.floods().map(Output::Flood);
     output.items = views.chain(correlate.standing().map(standing)).chain(floods).collect();
     Ok((start, output))
+}
+
+/// Only the registrations of a snapshot: for a run over a stretch of the log that lies before it.
+pub(crate) fn registrations(snapshot: &Snapshot) -> Result<Start, PartError> {
+    let (mut start, _) = read(snapshot)?;
+    start.batch = 0;
+    start.alarms.clear();
+    start.devices.iter_mut().for_each(DevicePart::forget);
+    start.correlate = start.devices.first().map(|part| {
+        let nothing_before = (ReceivedTime(0), Position(0));
+        CorrelatePart::of(part.rules(), &start.devices, Vec::new(), nothing_before)
+    });
+    Ok(start)
+}
+
+/// The rules in force at the end of a recorded log: those of the snapshot, then whatever configuration follows it.
+/// None where there never were any.
+pub fn rules_recorded<S: BatchSource>(
+    snapshot: Option<&Snapshot>,
+    mut source: S,
+) -> Result<Option<RuleSet>, StreamsError> {
+    let mut newest = None;
+    for (name, bytes) in snapshot.into_iter().flat_map(|snapshot| &snapshot.parts) {
+        if newest.is_none() && name.split('.').next() == Some("devices") {
+            newest = Some(DevicePart::read(name, bytes)?.rules().as_ref().clone());
+        }
+    }
+    while let Fetch::Batch(batch) = source.next(Duration::ZERO)? {
+        for (_, record) in batch.records().map_while(Result::ok) {
+            if record.kind == RecordKind::Config
+                && let Some(Ok(rules)) = rules_of(record.payload)
+            {
+                newest = Some(rules);
+            }
+        }
+    }
+    Ok(newest)
 }
 
 /// A standing alarm as an output. The event repeats the newest fact about it and is by [`RESTORED_BY`].

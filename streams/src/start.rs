@@ -6,6 +6,7 @@ use crate::keeper::{Job, Keeper, Progress};
 use crate::operators::Parts;
 use crate::restore;
 use crossbeam_channel::{SendTimeoutError, Sender, TrySendError};
+use greenhub_alarms::RuleSet;
 use greenhub_model::decode::Decode;
 use greenhub_model::{BatchOutput, ReceivedTime, Record, RecordKind};
 use greenhub_storage::log::{Burst, Log};
@@ -127,6 +128,11 @@ impl StreamsHandle {
     /// Receive time of that batch.
     pub fn applied_received(&self) -> ReceivedTime {
         ReceivedTime(self.shared.applied_received.load(Ordering::Acquire))
+    }
+
+    /// The rules that run now; none before the first batch of all.
+    pub fn rules(&self) -> Option<Arc<RuleSet>> {
+        self.shared.rules.lock().clone()
     }
 
     /// Batches committed to the log and not yet applied.

@@ -89,6 +89,14 @@ impl Api {
         answer.unwrap_or_else(|error| panic!("DELETE {path}: {error}")).status()
     }
 
+    /// `PATCH path`, status and body.
+    pub async fn try_patch(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let answer = self.client.patch(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body).send().await;
+        let answer = answer.unwrap_or_else(|error| panic!("PATCH {path}: {error}"));
+        let status = answer.status();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
     /// All pages of a list.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();

@@ -161,7 +161,8 @@ pub(super) fn row(keys: &[String], name: &str, row: &Value, rules: &RuleSet) -> 
     let kind = text_of(row, "kind");
     let label = Class::parse(class).and_then(|class| rules.point(class, point)).map_or(point, |p| p.label.as_str());
     let kind = if kind.is_empty() { String::new() } else { format!(" {kind}") };
-    format!("{}{kind} {label} {}（{code}）", class_word(class), word(text_of(row, "side")))
+    let (side, severity) = (word(text_of(row, "side")), word(text_of(row, "severity")));
+    format!("{}{kind} {label} {side}（{code}，{severity}）", class_word(class))
 }
 
 /// A value for people.

@@ -3,6 +3,8 @@
 
 pub mod alarms;
 pub mod audit;
+pub mod backtests;
+pub mod changes;
 pub mod devices;
 pub mod health;
 pub mod ledger;
@@ -14,6 +16,7 @@ pub mod openapi;
 pub mod orders;
 pub mod past;
 pub mod quarantine;
+pub mod rules;
 pub mod service;
 pub mod session;
 pub mod system;

@@ -1,6 +1,9 @@
 //! The interface document (OpenAPI 3.1), generated from the handlers and the types they speak.
 
-use super::{alarms, audit, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, session};
+use super::{
+    alarms, audit, backtests, changes, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, rules,
+    session,
+};
 use super::{past, service, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
@@ -29,6 +32,10 @@ use utoipa::{Modify, OpenApi};
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,
         audit::list, audit::verify,
+        changes::list, changes::get, changes::candidate, changes::create, changes::check, changes::edit,
+        changes::submit, changes::withdraw, changes::emergency, changes::review, changes::approve, changes::reject,
+        changes::verify, backtests::start, backtests::get, backtests::cancel,
+        rules::show, rules::versions, rules::version, rules::rollback, rules::audit, rules::restore,
         users::list, users::add, users::change, users::set_password,
     ),
     components(schemas(Problem)),

@@ -5,17 +5,22 @@
 
 pub mod samples;
 
+use greenhub_alarms::RuleSet;
 use greenhub_dashboards::past::PastMoments;
-use greenhub_dashboards::ports::{Answer, OrderQuery, PastPort, PastView, PortFailure};
+use greenhub_dashboards::ports::{
+    Answer, BacktestRefusal, BacktestRequest, OrderQuery, PastPort, PastView, PortFailure, RulesPort,
+};
 use greenhub_dashboards::{
     AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, OrderBook, Parts, Readiness,
     ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
 };
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
+use greenhub_model::change::{Backtest, BacktestState};
 use greenhub_model::order::Order;
 use greenhub_model::time::Monotonic;
 use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, OrderId, Output, ReceivedTime, Role};
 use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
+use greenhub_storage::changes::{ChangeStore, NewVersion};
 use greenhub_storage::history::{History, HistoryConfig, HistoryWriter};
 use greenhub_storage::log::{Clock, SystemClock};
 use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, Page, PageRequest, QuarantineStore};
@@ -101,6 +106,50 @@ impl OrderBook for Book {
     }
 }
 
+/// Rules that run as built in; a back-test of them is done at once.
+struct Rules(ChangeStore);
+
+impl RulesPort for Rules {
+    fn running(&self) -> Option<Arc<RuleSet>> {
+        Some(Arc::new(RuleSet::builtin()))
+    }
+    fn configured(&self) -> (&'static str, Arc<RuleSet>) {
+        ("builtin", Arc::new(RuleSet::builtin()))
+    }
+    fn look(&self) {}
+    fn restore(&self) -> Answer<'_, Result<(), PortFailure>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, Result<Backtest, BacktestRefusal>> {
+        Box::pin(async move {
+            let backtest = Backtest {
+                change: request.change,
+                candidate: request.candidate,
+                present: true,
+                state: BacktestState::Done,
+                by: request.by,
+                days: request.days,
+                from: 0,
+                to: request.at.millis(),
+                started_at: request.at.millis(),
+                finished_at: Some(request.at.millis()),
+                progress: 1.0,
+                seconds_left: None,
+                error: None,
+                result: Some(Default::default()),
+            };
+            self.0.save_backtest(&backtest).await.expect("kept");
+            Ok(backtest)
+        })
+    }
+    fn backtest(&self, _change: i64) -> Option<Backtest> {
+        None
+    }
+    fn cancel_backtest(&self, _change: i64) -> bool {
+        false
+    }
+}
+
 /// A broker that says back what it hears.
 struct Echo;
 
@@ -143,6 +192,10 @@ impl Hub {
             let new = NewUser { username: role.as_str(), name: "", role, password: PASSWORD, must_change: false };
             accounts.seed(&new, clock.now()).await.expect("a user");
         }
+        let changes = ChangeStore::open(db.clone()).await.expect("the tables of change control");
+        let rules = serde_json::to_value(RuleSet::builtin()).expect("plain data");
+        let first = NewVersion { number: 1, at: 0, author: "hub", origin: "builtin", rules: &rules };
+        changes.begin_with(&first).await.expect("the first version");
         let sink = Arc::new(BatchSink::new(db.clone(), vec![]).await.expect("a sink"));
         let history_file = directory.path().join("history.db");
         let (history, writer) = History::open(&history_file, HistoryConfig::default()).await.expect("a history");
@@ -157,6 +210,8 @@ impl Hub {
             orders: Arc::new(Book(live.clone())),
             history: Arc::new(history),
             past: Arc::new(PastMoments::new(Arc::new(NoPast))),
+            changes: changes.clone(),
+            rules: Arc::new(Rules(changes)),
             commands: Arc::new(Desk { live: live.clone(), batches: batches.clone() }),
             mqtt: Some(Arc::new(Echo)),
             ledger: Arc::new(Default::default),

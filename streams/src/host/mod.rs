@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub applied_received: AtomicI64,
     /// Per worker and stage, when time alone will change something, µs; `i64::MAX` for never.
     deadlines: Vec<[AtomicI64; STAGES]>,
+    /// The rules of the newest batch that the device stage of worker 0 has run.
+    pub rules: Mutex<Option<Arc<RuleSet>>>,
     /// What went wrong, where something did.
     pub failure: Mutex<Option<String>>,
 }
@@ -70,6 +72,7 @@ impl Shared {
             applied: AtomicU64::new(0),
             applied_received: AtomicI64::new(0),
             deadlines: (0..workers).map(|_| std::array::from_fn(|_| AtomicI64::new(i64::MAX))).collect(),
+            rules: Mutex::new(None),
             failure: Mutex::new(None),
         }
     }
@@ -82,6 +85,13 @@ impl Shared {
 
     fn set_deadline(&self, worker: usize, stage: usize, at: Option<ReceivedTime>) {
         self.deadlines[worker][stage].store(at.map_or(i64::MAX, |at| at.0), Ordering::Release);
+    }
+
+    fn show_rules(&self, rules: &Arc<RuleSet>) {
+        let mut shown = self.rules.lock();
+        if !shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, rules)) {
+            *shown = Some(rules.clone());
+        }
     }
 
     pub(crate) fn fail(&self, why: String) {
@@ -218,6 +228,9 @@ fn build<K: Sink>(
 ) -> (FeedInput, ProbeHandle<u64>) {
     let (index, peers) = (worker.index(), worker.peers());
     let rules = start.devices.first().map_or_else(|| Arc::new(RuleSet::builtin()), |part| part.rules().clone());
+    if index == 0 && !start.devices.is_empty() {
+        shared.show_rules(&rules);
+    }
     let mut devices =
         DeviceStage::new(index, peers, decoder.clone(), rules.clone(), start.pinned.clone(), &start.devices);
     let mut alarms = AlarmStage::new(index, peers, rules.clone(), &start.alarms);
@@ -238,6 +251,9 @@ fn build<K: Sink>(
             move |_, feeds: Vec<Feed>| {
                 let told = feeds.into_iter().map(|feed| devices.batch(&feed.batch(), feed.snapshot)).collect();
                 for_devices.set_deadline(index, 0, devices.deadline());
+                if index == 0 {
+                    for_devices.show_rules(devices.rules());
+                }
                 told
             },
         );

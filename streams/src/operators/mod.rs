@@ -19,7 +19,7 @@ mod gather;
 
 pub(crate) use alarm::{AlarmPart, AlarmStage};
 pub(crate) use correlate::{CorrelatePart, CorrelateStage};
-pub(crate) use device::{DevicePart, DeviceStage};
+pub(crate) use device::{DevicePart, DeviceStage, rules_of};
 
 use correlate::Hanging;
 use greenhub_alarms::{Condition, RuleSet};

@@ -7,9 +7,14 @@
 //! With candidate rules the log is run twice: once with the rules of its time and once with the candidate instead of all
 //! of them; [`AlarmComparison`] is the difference in alarms, which is what somebody judges before approving a change.
 //!
-//! **Costs** the speed of one core per worker; memory for one summary per alarm raised within the time span.
+//! A back-test of a long log gives both rules (`against` and `rules`), so that nothing but the candidate differs, leaves
+//! the hash out, and skips what devices said before `warm`: of that only configuration and commands are run.
+//!
+//! **Costs** the speed of one core per worker; memory for one summary per alarm raised within the time span, at most
+//! [`ALARMS_MAX`] of them.
 
 mod compare;
+mod kpi;
 
 pub use compare::{AlarmChanged, AlarmComparison, AlarmSummary};
 
@@ -19,15 +24,20 @@ use crate::host::{self, BatchSource, Shared, Sink, Start};
 use crate::operators::Parts;
 use crate::restore;
 use greenhub_alarms::RuleSet;
+use greenhub_model::change::BacktestKpi;
 use greenhub_model::decode::Decode;
 use greenhub_model::ledger::Counts;
-use greenhub_model::{AlarmId, Batch, BatchOutput, Channel, OrderId, Output, ReceivedTime};
+use greenhub_model::{AlarmId, Batch, BatchOutput, Channel, OrderId, Output, ReceivedTime, RecordKind};
 use greenhub_storage::snapshot::Snapshot;
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
+
+/// Most alarms held of one run; what is raised beyond counts, but is not compared.
+pub const ALARMS_MAX: usize = 200_000;
 
 /// What to replay, and how.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +48,27 @@ pub struct ReplayOptions {
     pub to: Option<ReceivedTime>,
     /// Candidate rules to compare with those of the log.
     pub rules: Option<RuleSet>,
+    /// Rules of the first run instead of those in the log: what the candidate is compared with.
+    pub against: Option<RuleSet>,
+    /// Of batches received before this only those with configuration or commands are run.
+    pub warm: Option<ReceivedTime>,
+    /// Leave the hash out, and the registration of devices of a snapshot in: its live state is from after the stretch.
+    pub is_backtest: bool,
+    /// Told how far it is.
+    pub progress: Option<Arc<ReplayProgress>>,
     /// Worker threads; 0 is 1.
     pub workers: usize,
+}
+
+/// How far a replay is.
+#[derive(Debug, Default)]
+pub struct ReplayProgress {
+    /// Runs that have ended.
+    pub runs: AtomicU64,
+    /// Receive time of the oldest batch of the log, µs; 0 before it is known.
+    pub first: AtomicI64,
+    /// Receive time of the newest batch taken, µs.
+    pub newest: AtomicI64,
 }
 
 /// What a replay found.
@@ -61,6 +90,10 @@ pub struct ReplayReport {
     pub alarms: Vec<AlarmSummary>,
     /// Orders that were triggered.
     pub orders: BTreeSet<OrderId>,
+    /// What the operators had to bear.
+    pub kpi: BacktestKpi,
+    /// More alarms were raised than are held.
+    pub truncated: bool,
     /// The same span under candidate rules, where some were given.
     pub candidate: Option<CandidateReport>,
 }
@@ -74,6 +107,8 @@ pub struct CandidateReport {
     pub output_hash: String,
     /// The difference in alarms.
     pub comparison: AlarmComparison,
+    /// What the operators would have had to bear.
+    pub kpi: BacktestKpi,
 }
 
 /// Runs the recorded batches. `open` gives a source that begins after `snapshot` (at the first batch without one); it
@@ -86,19 +121,22 @@ pub fn replay<S: BatchSource + 'static>(
 ) -> Result<ReplayReport, StreamsError> {
     let run = |pinned: Option<Arc<RuleSet>>| {
         let mut start = match snapshot {
+            Some(snapshot) if options.is_backtest => restore::registrations(snapshot)?,
             Some(snapshot) => restore::read(snapshot)?.0,
             None => Start::default(),
         };
         start.pinned = pinned;
         run(open()?, start, decoder.clone(), options)
     };
-    let mut report = run(None)?;
+    let mut report = run(options.against.clone().map(Arc::new))?;
     if let Some(rules) = &options.rules {
         let candidate = run(Some(Arc::new(rules.clone())))?;
+        report.truncated |= candidate.truncated;
         report.candidate = Some(CandidateReport {
             version: rules.version,
             output_hash: candidate.output_hash,
             comparison: AlarmComparison::of(&report.alarms, &candidate.alarms),
+            kpi: candidate.kpi,
         });
     }
     Ok(report)
@@ -112,11 +150,14 @@ fn run<S: BatchSource + 'static>(
 ) -> Result<ReplayReport, StreamsError> {
     let workers = options.workers.max(1);
     let shared = Arc::new(Shared::new(workers));
-    let tally = Arc::new(Mutex::new(Tally::new(options.from)));
-    let source = Before { source, to: options.to };
+    let tally = Arc::new(Mutex::new(Tally::new(options.from, !options.is_backtest)));
+    let source = Stretch { source, warm: options.warm, to: options.to, progress: options.progress.clone() };
     let running = host::launch(workers, start, decoder, source, HashSink(tally.clone()), shared.clone())
         .map_err(StreamsError::Host)?;
     finish(running, &shared)?;
+    if let Some(progress) = &options.progress {
+        progress.runs.fetch_add(1, Ordering::AcqRel);
+    }
     let report = tally.lock().report();
     Ok(report)
 }
@@ -151,19 +192,42 @@ fn finish(running: host::Running, shared: &Shared) -> Result<(), StreamsError> {
     }
 }
 
-/// A source that ends before the first batch received at or after `to`.
-struct Before<S> {
+/// A source that ends before the first batch received at or after `to`, and passes over what devices said before `warm`.
+struct Stretch<S> {
     source: S,
+    warm: Option<ReceivedTime>,
     to: Option<ReceivedTime>,
+    progress: Option<Arc<ReplayProgress>>,
 }
 
-impl<S: BatchSource> BatchSource for Before<S> {
+impl<S: BatchSource> BatchSource for Stretch<S> {
     fn next(&mut self, wait: Duration) -> Result<host::Fetch, greenhub_storage::log::LogError> {
-        Ok(match self.source.next(wait)? {
-            host::Fetch::Batch(batch) if self.to.is_some_and(|to| batch.received >= to) => host::Fetch::End,
-            other => other,
-        })
+        loop {
+            let batch = match self.source.next(wait)? {
+                host::Fetch::Batch(batch) if self.to.is_some_and(|to| batch.received >= to) => {
+                    return Ok(host::Fetch::End);
+                }
+                host::Fetch::Batch(batch) => batch,
+                other => return Ok(other),
+            };
+            if let Some(progress) = &self.progress {
+                let unknown = progress.first.load(Ordering::Relaxed) == 0;
+                if unknown {
+                    progress.first.store(batch.received.0, Ordering::Relaxed);
+                }
+                progress.newest.store(batch.received.0, Ordering::Relaxed);
+            }
+            if self.warm.is_none_or(|warm| batch.received >= warm) || decides(&batch) {
+                return Ok(host::Fetch::Batch(batch));
+            }
+        }
     }
+}
+
+/// Whether a batch holds configuration or commands, which outlast what devices say.
+fn decides(batch: &Batch) -> bool {
+    let mut records = batch.records().map_while(Result::ok);
+    records.any(|(_, record)| matches!(record.kind, RecordKind::Config | RecordKind::Command))
 }
 
 struct HashSink(Arc<Mutex<Tally>>);
@@ -176,6 +240,9 @@ impl Sink for HashSink {
 
 struct Tally {
     from: Option<ReceivedTime>,
+    hashes: bool,
+    calls: kpi::Calls,
+    truncated: bool,
     hasher: blake3::Hasher,
     bytes: Vec<u8>,
     batches: u64,
@@ -190,9 +257,12 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(from: Option<ReceivedTime>) -> Self {
+    fn new(from: Option<ReceivedTime>, hashes: bool) -> Self {
         Self {
             from,
+            hashes,
+            calls: kpi::Calls::default(),
+            truncated: false,
             hasher: blake3::Hasher::new(),
             bytes: Vec::new(),
             batches: 0,
@@ -220,13 +290,20 @@ impl Tally {
             sum.quarantined += counts.quarantined;
         }
         self.span = Some((self.span.map_or(output.received, |s| s.0), output.received));
-        self.bytes.clear();
-        canonical::write(output, &mut self.bytes);
-        self.hasher.update(&self.bytes);
+        if self.hashes {
+            self.bytes.clear();
+            canonical::write(output, &mut self.bytes);
+            self.hasher.update(&self.bytes);
+        }
         for item in &output.items {
             match item {
                 Output::Alarm(change) => {
-                    self.alarms.insert(change.alarm.id.clone(), AlarmSummary::of(&change.alarm));
+                    self.calls.take(change, output.received);
+                    if self.alarms.len() < ALARMS_MAX || self.alarms.contains_key(&change.alarm.id) {
+                        self.alarms.insert(change.alarm.id.clone(), AlarmSummary::of(&change.alarm));
+                    } else {
+                        self.truncated = true;
+                    }
                 }
                 Output::Order(trigger) => {
                     self.orders.insert(trigger.order.clone());
@@ -246,6 +323,8 @@ impl Tally {
             output_hash: self.hasher.finalize().to_hex().to_string(),
             counts: self.counts,
             span: self.span,
+            kpi: self.calls.figures(&alarms, self.span),
+            truncated: self.truncated,
             alarms,
             orders: std::mem::take(&mut self.orders),
             candidate: None,

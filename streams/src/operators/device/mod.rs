@@ -35,6 +35,7 @@ use greenhub_alarms::watch::WatchSet;
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::decode::Decode;
 use greenhub_model::{Batch, DeviceId, Observed, Output, Position, ReceivedTime, RecordKind, Reject};
+pub(crate) use record::rules_of;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -81,6 +82,12 @@ impl DevicePart {
     /// Every device and what it hangs on.
     pub(crate) fn parents(&self) -> impl Iterator<Item = (&DeviceId, Option<&DeviceId>)> {
         self.devices.iter().map(|device| (&device.profile.device, device.profile.parent.as_ref()))
+    }
+    /// Keeps who is registered and what is configured, and forgets what devices said.
+    pub(crate) fn forget(&mut self) {
+        self.listening = Listening::default();
+        self.devices.retain(|device| device.registered);
+        self.devices.iter_mut().for_each(|device| *device = Device::new(device.profile.clone(), true));
     }
     /// Every device as live views show it, in order of id.
     pub(crate) fn views(&self) -> impl Iterator<Item = Output> + '_ {
@@ -247,6 +254,11 @@ impl DeviceStage {
     /// When time alone will make a device speak. May be early, never late.
     pub(crate) fn deadline(&self) -> Option<ReceivedTime> {
         self.timers.next()
+    }
+
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
     }
 
     /// Runs one batch.

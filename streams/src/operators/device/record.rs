@@ -215,7 +215,7 @@ impl DeviceStage {
 }
 
 /// The rule set in a configuration record, where it is one: valid, or the reason why not.
-pub(super) fn rules_of(payload: &[u8]) -> Option<Result<RuleSet, Reject>> {
+pub(crate) fn rules_of(payload: &[u8]) -> Option<Result<RuleSet, Reject>> {
     // Anything but rules, and what cannot be read, is met again in the order of records.
     let Ok(ConfigChange::Rules { rules }) = serde_json::from_slice::<ConfigChange>(payload) else { return None };
     let reject = |expected: String| Reject::WrongType { member: "rules".to_owned(), expected };
