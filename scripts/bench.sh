@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Benchmarks in release mode, beside mosquitto in the same run. Results go to target/bench.md; docs/benchmarks.md keeps a run.
-#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [viewers] [parts]
+#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [alarms] [viewers] [parts]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh test
+scripts/setup.sh bench
 scripts/web.sh
 cargo build --release --quiet -p greenhub -p greenhub-tests --bins
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
@@ -13,7 +14,7 @@ out=target/bench.md
 : >"$out"
 wanted=("$@")
 wants() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
-for part in ingest forward puback pipeline latency viewers; do
+for part in ingest forward puback pipeline latency alarms viewers; do
   if wants "$part"; then target/release/greenhub-bench "$part" | tee -a "$out"; fi
 done
 if wants parts; then

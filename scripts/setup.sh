@@ -2,6 +2,7 @@
 # Installs what building, running and testing need on a Debian machine that has Rust and Node.
 #   scripts/setup.sh run     what `make run` needs
 #   scripts/setup.sh test    what `make test` needs besides
+#   scripts/setup.sh bench   what `make bench` needs besides
 # Silent where everything is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,6 +25,9 @@ if [ "${1:-run}" = test ]; then
   need python3 python3 python3-venv
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || packages+=(postgresql)
+fi
+if [ "${1:-run}" = bench ]; then
+  need prometheus-alertmanager prometheus-alertmanager
 fi
 if [ ${#packages[@]} -gt 0 ]; then
   echo "installing: ${packages[*]}"

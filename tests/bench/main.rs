@@ -1,8 +1,9 @@
 //! `make bench`: figures of the whole hub beside real peers in the same run. Prints a Markdown table.
 //!
 //! Each figure is a ratio against a peer, or a number for orientation: machines are shared and noisy. The load generator
-//! runs on the same machine, on one thread. `greenhub-bench ingest|forward|puback|pipeline|latency|viewers` runs one part.
+//! runs on the same machine, on one thread. `greenhub-bench ingest|forward|puback|pipeline|latency|alarms|viewers` runs one part.
 
+mod alarms;
 mod ingest;
 mod latency;
 mod live;
@@ -32,6 +33,9 @@ async fn main() -> Result<()> {
     if wants("latency") {
         latency::latency().await?;
         latency::half_load().await?;
+    }
+    if wants("alarms") {
+        alarms::alarms().await?;
     }
     if wants("viewers") {
         live::viewers().await?;

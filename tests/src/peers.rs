@@ -72,6 +72,23 @@ impl Peer {
         Self::start("nats-server", arguments, port, directory)
     }
 
+    /// Starts prometheus-alertmanager without a cluster, with a route that notifies nobody.
+    pub fn alertmanager() -> Self {
+        let directory = TempDir::new().expect("make a temporary directory");
+        let port = free_port();
+        let config = directory.path().join("alertmanager.yml");
+        std::fs::write(&config, "route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
+            .expect("write the configuration");
+        let arguments = vec![
+            format!("--config.file={}", config.display()),
+            format!("--storage.path={}", directory.path().display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--cluster.listen-address=".to_owned(),
+            "--log.level=error".to_owned(),
+        ];
+        Self::start("prometheus-alertmanager", arguments, port, directory)
+    }
+
     fn start(name: &str, arguments: Vec<String>, port: u16, directory: TempDir) -> Self {
         let mut peer = Self { child: None, program: program(name), arguments, port, directory };
         peer.restart();
