@@ -26,6 +26,8 @@ export const router = createRouter({
         { path: 'orders', component: () => import('./pages/OrdersPage.vue'), meta: { title: 'nav.orders' } },
         { path: 'kpi', component: () => import('./pages/KpiPage.vue'), meta: { title: 'nav.kpi' } },
         { path: 'handover', component: () => import('./pages/HandoverPage.vue'), meta: { title: 'nav.handover' } },
+        { path: 'changes', component: () => import('./pages/ChangesPage.vue'), meta: { title: 'nav.changes' } },
+        { path: 'changes/:id(new|\\d+)', component: () => import('./pages/ChangePage.vue'), meta: { title: 'nav.changes' } },
         { path: 'quarantine', component: () => import('./pages/QuarantinePage.vue'), meta: { title: 'nav.quarantine' } },
         { path: 'ledger', component: () => import('./pages/LedgerPage.vue'), meta: { title: 'nav.ledger' } },
       ],

@@ -55,6 +55,11 @@ export function mayRequest(role: Role | undefined): boolean {
   return role === 'dispatcher' || role === 'plant_operator' || role === 'administrator'
 }
 
+/** Who may review and approve; never the own request, which the server sees to. */
+export function mayReview(role: Role | undefined): boolean {
+  return role === 'plant_operator' || role === 'administrator'
+}
+
 /** Asks the server once whether the cookie is still good. */
 export async function ensureSession(): Promise<SessionUser | null> {
   if (user.value !== null) return user.value

@@ -58,7 +58,7 @@ interface ById {
   path: { id: string }
 }
 
-/** GET calls of change control, KPI, hand-over and notification. */
+/** GET calls of KPI, hand-over and notification. */
 export interface ReportReads {
   '/api/v1/desks': { answer: DeskName[]; query: object }
   '/api/v1/alarm-kpi': { answer: KpiReport; query: Period & { trend?: 'hour' | 'day' } }
@@ -66,6 +66,15 @@ export interface ReportReads {
   '/api/v1/notifications': { answer: Notifications; query: { after?: number; limit?: number } }
   '/api/v1/notify/rules': { answer: NotifyAnswer; query: object }
   '/api/v1/notify/deliveries': { answer: Page<Delivery>; query: Paging & { state?: string } }
+}
+
+export interface ReportWrites {
+  'PUT /api/v1/notify/rules': { body: NotifyRules; answer: NotifyAnswer }
+  'POST /api/v1/notify/test': { body: { receiver: Receiver }; answer: { seq: number } }
+}
+
+/** GET calls: `{name}` in a path is filled from `path`. */
+export interface Reads extends ReportReads {
   '/api/v1/changes': { answer: Page<Change>; query: Paging & { state?: string; requester?: string; overdue?: boolean } }
   '/api/v1/changes/{id}': { answer: ChangeDetail; query: object } & ById
   '/api/v1/changes/{id}/rules': { answer: unknown; query: object } & ById
@@ -73,38 +82,6 @@ export interface ReportReads {
   '/api/v1/rules': { answer: RulesAnswer; query: object }
   '/api/v1/rules/versions': { answer: RuleVersion[]; query: object }
   '/api/v1/rules/audit': { answer: RuleAudit; query: object }
-}
-
-export interface ReportWrites {
-  'PUT /api/v1/notify/rules': { body: NotifyRules; answer: NotifyAnswer }
-  'POST /api/v1/notify/test': { body: { receiver: Receiver }; answer: { seq: number } }
-  'POST /api/v1/changes': {
-    body: { title: string; reason: string; base?: number; effective_at?: number | null; edits?: Edit[]; restore?: number }
-    answer: ChangeDetail
-  }
-  'POST /api/v1/changes/check': {
-    body: { base?: number; edits?: Edit[] }
-    answer: { base: number; diff: Difference[]; problems: RuleProblem[] }
-  }
-  'PATCH /api/v1/changes/{id}': {
-    body: { title?: string; reason?: string; base?: number; effective_at?: number | null; edits?: Edit[]; revision?: number }
-    answer: ChangeDetail
-  } & ById
-  'POST /api/v1/changes/{id}/submit': { body: Said; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/withdraw': { body: Said; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/emergency': { body: Said; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/review': { body: Said; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/approve': { body: Said; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/reject': { body: Said; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/verify': { body: Said & { passed: boolean }; answer: ChangeDetail } & ById
-  'POST /api/v1/changes/{id}/backtest': { body: { days: number }; answer: Backtest } & ById
-  'DELETE /api/v1/changes/{id}/backtest': { body: null; answer: null } & ById
-  'POST /api/v1/rules/versions/{id}/rollback': { body: { reason?: string }; answer: ChangeDetail } & ById
-  'POST /api/v1/rules/restore': { body: { comment: string }; answer: null }
-}
-
-/** GET calls: `{name}` in a path is filled from `path`. */
-export interface Reads extends ReportReads {
   '/api/v1/session': { answer: SessionUser; query: object }
   '/api/v1/system': { answer: SystemView; query: object }
   '/api/v1/units': { answer: Page<UnitView>; query: Paging }
@@ -128,6 +105,29 @@ export interface Reads extends ReportReads {
 
 /** Calls that change something. */
 export interface Writes extends ReportWrites {
+  'POST /api/v1/changes': {
+    body: { title: string; reason: string; base?: number; effective_at?: number | null; edits?: Edit[]; restore?: number }
+    answer: ChangeDetail
+  }
+  'POST /api/v1/changes/check': {
+    body: { base?: number; edits?: Edit[] }
+    answer: { base: number; diff: Difference[]; problems: RuleProblem[] }
+  }
+  'PATCH /api/v1/changes/{id}': {
+    body: { title?: string; reason?: string; base?: number; effective_at?: number | null; edits?: Edit[]; revision?: number }
+    answer: ChangeDetail
+  } & ById
+  'POST /api/v1/changes/{id}/submit': { body: Said; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/withdraw': { body: Said; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/emergency': { body: Said; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/review': { body: Said; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/approve': { body: Said; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/reject': { body: Said; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/verify': { body: Said & { passed: boolean }; answer: ChangeDetail } & ById
+  'POST /api/v1/changes/{id}/backtest': { body: { days: number }; answer: Backtest } & ById
+  'DELETE /api/v1/changes/{id}/backtest': { body: null; answer: null } & ById
+  'POST /api/v1/rules/versions/{id}/rollback': { body: { reason?: string }; answer: ChangeDetail } & ById
+  'POST /api/v1/rules/restore': { body: { comment: string }; answer: null }
   'POST /api/v1/session': { body: { username: string; password: string }; answer: Session }
   'PUT /api/v1/session/password': { body: { current: string; password: string }; answer: null }
   'DELETE /api/v1/session': { body: null; answer: null }

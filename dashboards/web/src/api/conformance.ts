@@ -7,6 +7,7 @@
  */
 import type { Reads, ReportReads, ReportWrites, Writes } from './client'
 import type { components, paths } from './schema'
+import type * as Changes from './change'
 import type * as Ours from './types'
 
 type Theirs = components['schemas']
@@ -22,7 +23,7 @@ type Reads_<Sent, Read> = [Whole<Sent>] extends [Read] ? true : { sent: Whole<Se
 /** The same words, none more, none less. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : { missing: Exclude<B, A> }) : { extra: Exclude<A, B> }
 
-/** Calls whose server side comes with change control and reports; held against the document from then on. */
+/** Calls whose server side comes with reports and notification; held against the document from then on. */
 type Held = Exclude<keyof Reads, keyof ReportReads>
 type HeldWrites = Exclude<keyof Writes, keyof ReportWrites>
 type PathsOfWrites = { [K in HeldWrites]: K extends `${string} ${infer P}` ? P : never }[HeldWrites]
@@ -45,6 +46,12 @@ export const proofs: [
   Reads_<Theirs['SystemInfo'], Ours.SystemView>,
   Reads_<Theirs['LoginAnswer'], Ours.Session>,
   Reads_<Theirs['Person'], Ours.SessionUser>,
+  Reads_<Theirs['Change'], Changes.Change>,
+  Reads_<Theirs['RulesAudit'], Changes.RuleAudit>,
+  Reads_<Theirs['VersionInfo'], Omit<Changes.RuleVersion, 'origin'>>,
+  Reads_<Theirs['BacktestResult'], Changes.BacktestResult>,
+  Reads_<Theirs['ChangeDetail'], Changes.ChangeDetail>,
+  Same<Theirs['ChangeState'], Changes.ChangeState>,
   Same<Theirs['Class'], Ours.DeviceClass>,
   Same<Theirs['AlarmState'], Ours.AlarmState>,
   Same<Theirs['AlarmEventKind'], Ours.AlarmEventKind>,
@@ -55,6 +62,6 @@ export const proofs: [
   Same<Held, Held & keyof paths>,
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
-  true, true, true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
   true, true, true, true, true, true, true, true, true, true, true, true,
 ]

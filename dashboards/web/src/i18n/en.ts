@@ -1,6 +1,7 @@
 /** English; exactly the keys of the Chinese. */
 import type { Words } from './zh'
 import desk from './en/desk'
+import change from './en/change'
 import report from './en/report'
 
 const en: Words = {
@@ -385,6 +386,7 @@ const en: Words = {
   },
   desk,
   report,
+  change,
   keys: {
     title: 'Keyboard shortcuts',
     move: 'Move in the list',
