@@ -12,7 +12,7 @@ const METRES_PER_DEGREE: f64 = 111_195.08;
 /// A simple ring of corners.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Polygon {
-    corners: Vec<LonLat>,
+    corners: Vec<[f64; 2]>,
     bounds: BoundingBox,
     /// Metres per degree of longitude there.
     east_m: f64,
@@ -71,7 +71,8 @@ impl Polygon {
             fold(|c| c.lat, f64::max, f64::NEG_INFINITY),
         ];
         let east_m = METRES_PER_DEGREE * ring[0].lat.to_radians().cos();
-        Ok(Self { corners: ring, bounds: BoundingBox(sides), east_m })
+        let corners = ring.iter().map(|corner| [corner.lon, corner.lat]).collect();
+        Ok(Self { corners, bounds: BoundingBox(sides), east_m })
     }
 
     /// The box around it, wider by `metres` on each side: nothing outside of it is that near.
@@ -83,15 +84,7 @@ impl Polygon {
 
     /// Whether a place lies inside.
     pub fn contains(&self, at: LonLat) -> bool {
-        let mut inside = false;
-        for (a, b) in self.sides() {
-            if (a.lat > at.lat) != (b.lat > at.lat)
-                && at.lon < (b.lon - a.lon) * (at.lat - a.lat) / (b.lat - a.lat) + a.lon
-            {
-                inside = !inside;
-            }
-        }
-        inside
+        ring_contains(&self.corners, at)
     }
 
     /// How far a place lies outside, metres; 0 inside.
@@ -113,9 +106,26 @@ impl Polygon {
     }
 
     fn sides(&self) -> impl Iterator<Item = (LonLat, LonLat)> + '_ {
+        let place = |[lon, lat]: &[f64; 2]| LonLat { lon: *lon, lat: *lat };
         let next = self.corners.iter().skip(1).chain(self.corners.first());
-        self.corners.iter().copied().zip(next.copied())
+        self.corners.iter().map(place).zip(next.map(place))
     }
+}
+
+/// Whether a place lies inside a ring of corners `[lon, lat]`, unchecked: never inside of fewer than three.
+pub fn ring_contains(corners: &[[f64; 2]], at: LonLat) -> bool {
+    let mut inside = false;
+    let mut before = corners.len().wrapping_sub(1);
+    for (n, [lon, lat]) in corners.iter().enumerate() {
+        let [lon_before, lat_before] = corners[before];
+        if (*lat > at.lat) != (lat_before > at.lat)
+            && at.lon < (lon_before - lon) * (at.lat - lat) / (lat_before - lat) + lon
+        {
+            inside = !inside;
+        }
+        before = n;
+    }
+    inside
 }
 
 /// Twice the area of the triangle, positive counter-clockwise.

@@ -4,6 +4,7 @@
 //! Condition ──▶ classify ─▶ merge ─▶ standing ─▶ prioritise ──▶ AlarmChange, and one OrderTrigger at P1 or P2
 //! CommandRequest ───────────────────▶ standing ───────────────▶ AlarmChange, or a refusal
 //! time ─────────▶ shelf over, re-alarm ─▶ standing ───────────▶ AlarmChange
+//! time ─────────▶ unacknowledged for long, time of day ─▶ prioritise ──▶ AlarmChange, and the order at P2
 //! ```
 //!
 //! The host calls four things: [`AlarmDesk::advance`] with the time of each batch before anything else of that batch,
@@ -128,7 +129,7 @@ impl AlarmDesk {
         result
     }
 
-    /// Lets time pass until `received`: shelves that are over, alarms that call again. `position` is the first position
+    /// Lets time pass until `received`: shelves that are over, alarms that call again or weigh more. `position` is the first position
     /// of the batch that brought the time. What it says is ordered by device, then by key.
     pub fn advance(&mut self, rules: &RuleSet, received: ReceivedTime, position: Position, out: &mut Vec<DeskOutput>) {
         for id in until(&self.due, received) {

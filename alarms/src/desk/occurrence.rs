@@ -10,10 +10,11 @@ use crate::classify::classify;
 use crate::condition::Condition;
 use crate::merge;
 use crate::nuisance::chatter::Chatter;
-use crate::prioritise::prioritise;
+use crate::prioritise::{self, Context, prioritise};
 use crate::rules::{AlarmType, RuleSet};
 use crate::standing::{Event, Memories, Options, Refused, step};
 use greenhub_model::alarm::{Alarm, AlarmEvent, AlarmEventKind, AlarmState, Priority, Severity};
+use greenhub_model::geodesy::LonLat;
 use greenhub_model::order::OrderTrigger;
 use greenhub_model::output::AlarmChange;
 use greenhub_model::{AlarmId, CommandRefusal, OrderId, Position, ReceivedTime};
@@ -33,11 +34,29 @@ pub(super) struct Occurrence {
     /// When it calls again if it still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) re_alarm_at: Option<ReceivedTime>,
+    /// What its priority rests on besides its type.
+    #[serde(default)]
+    pub(super) weighed: Weighed,
     #[serde(default)]
     pub(super) chatter: Chatter,
     /// Requests answered, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) answered: VecDeque<Answered>,
+}
+
+/// What the priority rests on besides the type, and when that changes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Weighed {
+    /// Receive time of the newest look at it, Unix ms.
+    at: i64,
+    /// Rows of `priority.standing` reached; they stay reached for this occurrence.
+    waited: usize,
+    /// Since when it has been active and unacknowledged without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<ReceivedTime>,
+    /// When to look at it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    again: Option<ReceivedTime>,
 }
 
 /// A request and its first result.
@@ -79,8 +98,7 @@ impl<'a> From<Change<'a>> for Said<'a> {
 impl Occurrence {
     /// An occurrence that has not been raised yet.
     pub(super) fn new(rules: &RuleSet, id: AlarmId, kind: &AlarmType, severity: Severity, first: &Condition) -> Self {
-        let (priority, priority_reasons) = prioritise(rules, kind, severity);
-        let alarm = Alarm {
+        let mut alarm = Alarm {
             id,
             device: first.device.clone(),
             class: first.class,
@@ -93,8 +111,8 @@ impl Occurrence {
             action: kind.action.clone(),
             text: first.text.clone(),
             severity,
-            priority,
-            priority_reasons,
+            priority: Priority::P4,
+            priority_reasons: vec![],
             explanation: vec![],
             state: AlarmState::Normal,
             active: false,
@@ -119,11 +137,14 @@ impl Occurrence {
             first_position: first.position,
             last_position: first.position,
         };
+        let weighed = Weighed { at: first.received.millis(), ..Weighed::default() };
+        (alarm.priority, alarm.priority_reasons) = prioritise(rules, kind, severity, &context(&alarm, &weighed));
         Self {
             alarm,
             memories: Memories::default(),
             ordered: false,
             re_alarm_at: None,
+            weighed,
             chatter: Chatter::default(),
             answered: VecDeque::new(),
         }
@@ -170,8 +191,51 @@ impl Occurrence {
     pub(super) fn worsen(&mut self, rules: &RuleSet, kind: &AlarmType, severity: Severity) {
         if severity > self.alarm.severity {
             self.alarm.severity = severity;
-            (self.alarm.priority, self.alarm.priority_reasons) = prioritise(rules, kind, severity);
+            let context = context(&self.alarm, &self.weighed);
+            let (priority, reasons) = prioritise(rules, kind, severity, &context);
+            (self.alarm.priority, self.alarm.priority_reasons) = (priority, reasons);
         }
+    }
+
+    /// Notes since when it waits for somebody, and when its priority must be looked at again. Called after every change.
+    pub(super) fn keep_waiting(&mut self, rules: &RuleSet, received: ReceivedTime) {
+        let waits = self.memories.active && !self.memories.acked && !self.memories.hidden();
+        if !waits {
+            (self.weighed.since, self.weighed.again) = (None, None);
+        } else if self.weighed.since.is_none() {
+            // A second wait begins with the first step that has not been reached.
+            self.weighed.since = Some(received);
+            self.weighed.again = self.next_look(rules, received);
+        }
+    }
+
+    fn next_look(&self, rules: &RuleSet, now: ReceivedTime) -> Option<ReceivedTime> {
+        let since = self.weighed.since?;
+        let next = prioritise::next_change(rules, self.alarm.class, self.weighed.waited, since.millis(), now.millis());
+        next.map(ReceivedTime::from_millis)
+    }
+
+    /// Looks at the priority again, as of `due`.
+    fn reprioritise(&mut self, rules: &RuleSet, due: ReceivedTime, position: Position, out: &mut Vec<DeskOutput>) {
+        let waiting_ms = self.weighed.since.map_or(0, |since| due.millis().saturating_sub(since.millis()));
+        self.weighed.waited = self.weighed.waited.max(prioritise::steps_reached(rules, waiting_ms));
+        self.weighed.at = due.millis();
+        self.weighed.again = self.next_look(rules, due);
+        let kind = classify(rules, self.alarm.class, &self.alarm.code);
+        let context = context(&self.alarm, &self.weighed);
+        let (priority, reasons) = prioritise(rules, &kind, self.alarm.severity, &context);
+        if reasons == self.alarm.priority_reasons {
+            return;
+        }
+        let was = self.alarm.priority;
+        let text = match was == priority {
+            true => format!("重新评定优先级，仍为 {priority:?}"),
+            false => format!("优先级由 {was:?} 改为 {priority:?}"),
+        };
+        (self.alarm.priority, self.alarm.priority_reasons) = (priority, reasons);
+        let kind = AlarmEventKind::Reprioritised;
+        self.say(Said { kind, at: due.millis(), position, by: HUB, text: &text, value: None, called: false }, out);
+        self.order_if_due(due, out);
     }
 
     pub(super) fn explain(&mut self, code: &str, text: String) {
@@ -280,10 +344,10 @@ impl Occurrence {
     pub(super) fn deadline(&self) -> Option<ReceivedTime> {
         let shelf = self.memories.shelf.as_ref().map(|shelf| ReceivedTime::from_millis(shelf.until));
         let re_alarm = self.re_alarm_at.filter(|_| !self.memories.hidden());
-        [shelf, re_alarm].into_iter().flatten().min()
+        [shelf, re_alarm, self.weighed.again].into_iter().flatten().min()
     }
 
-    /// Does what time alone does: ends a shelf, calls again. Events are dated when they were due.
+    /// Does what time alone does: ends a shelf, calls again, weighs anew. Events are dated when they were due.
     pub(super) fn advance(
         &mut self,
         rules: &RuleSet,
@@ -292,6 +356,10 @@ impl Occurrence {
         out: &mut Vec<DeskOutput>,
     ) {
         while let Some(due) = self.deadline().filter(|at| *at <= received) {
+            if self.weighed.again == Some(due) {
+                self.reprioritise(rules, due, position, out);
+                continue;
+            }
             let shelf_over = self.memories.shelf.as_ref().is_some_and(|s| ReceivedTime::from_millis(s.until) <= due);
             let (event, kind, text) = match shelf_over {
                 true => (Event::Unshelve, AlarmEventKind::Unshelved, "搁置到期"),
@@ -304,7 +372,19 @@ impl Occurrence {
                 self.say(Said { kind, at: due.millis(), position, by: HUB, text, value: None, called }, out);
                 self.order_if_due(received, out);
             }
+            self.keep_waiting(rules, due);
         }
+    }
+}
+
+fn context<'a>(alarm: &'a Alarm, weighed: &Weighed) -> Context<'a> {
+    let place = alarm.lon.zip(alarm.lat).map(|(lon, lat)| LonLat { lon, lat });
+    Context {
+        class: Some(alarm.class),
+        sub_district: &alarm.sub_district,
+        place,
+        now: Some(weighed.at),
+        waited: weighed.waited,
     }
 }
 

@@ -284,6 +284,9 @@ impl Slot {
     /// An occurrence that stands is never forgotten; one that is over, after `remember_ms` from now; a lone word, when no
     /// raise that it overrules can still arrive in time.
     fn schedule_forgetting(&mut self, rules: &RuleSet, received: ReceivedTime) {
+        if let Some(occurrence) = &mut self.occurrence {
+            occurrence.keep_waiting(rules, received);
+        }
         let after_ms = match (&self.occurrence, self.stands()) {
             (_, true) => {
                 self.forget_at = None;

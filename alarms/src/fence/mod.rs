@@ -22,8 +22,9 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
-pub use rule::{Fence, Trespass};
+pub use rule::{Fence, Trespass, source_of};
 
+use crate::merge::duration_label;
 use crate::watch::gate::{Delays, Edge, Gate, Moment, Truth};
 use greenhub_model::geodesy::{BoundingBox, LonLat};
 use greenhub_model::polygon::{Polygon, PolygonError};
@@ -108,7 +109,7 @@ impl Fenced {
         let what = match (self.fence.on, edge.active) {
             (Trespass::Enter, true) => format!("进入电子围栏“{title}”"),
             (Trespass::Dwell(ms), true) => {
-                format!("在电子围栏“{title}”内停留超过{}", crate::watch::duration(ms))
+                format!("在电子围栏“{title}”内停留超过 {}", duration_label(ms))
             }
             (Trespass::Leave, true) => format!("离开电子围栏“{title}”"),
             (Trespass::Enter | Trespass::Dwell(_), false) => format!("已不在电子围栏“{title}”内，或监管时段结束"),

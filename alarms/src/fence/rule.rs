@@ -71,7 +71,7 @@ pub enum Trespass {
 impl Fence {
     /// The `by` of the conditions it states.
     pub fn source(&self) -> String {
-        format!("fence:{}", self.id)
+        source_of(&self.id)
     }
 
     /// Whether it may concern a class.
@@ -85,4 +85,9 @@ impl Fence {
             && (self.kinds.is_empty() || self.kinds.contains(&profile.kind))
             && (self.devices.is_empty() || self.devices.contains(&profile.device))
     }
+}
+
+/// The `by` of the conditions of a fence.
+pub fn source_of(id: &str) -> String {
+    format!("fence:{id}")
 }

@@ -1,18 +1,47 @@
 //! Prioritise: how soon to act, P1 to P4, as a sum that is shown.
 //!
 //! ```text
-//! severity + consequence (people, environment, service, plant) + little time to respond  →  P1 ≥ p1_from > P2 …
+//! severity + consequence (people, environment, service, plant) + little time to respond
+//!          + place + time of day + unacknowledged for long  →  P1 ≥ p1_from > P2 …
 //! ```
 //!
 //! Each term is one [`Reason`] with its points, and the last one states the sum and the mark it passed; a type may set a
-//! floor (`at_least`), which is a reason of its own. **Late data** and repeats do not change the sum; a rise in severity
-//! does. **Remembers** nothing.
+//! floor (`at_least`), which is a reason of its own. What surrounds the alarm comes as a [`Context`]; the desk asks again
+//! when a fact changes: a rise in severity, a step of waiting, hours that begin or end ([`next_change`]). **Late data** and
+//! repeats do not change the sum. **Remembers** nothing.
+//!
+//! Not weighed: people nearby (nothing tells the hub how many) and redundancy lost (siblings live on other workers; the
+//! correlation folds them where a table says that they hang together).
 
-use crate::rules::{AlarmType, RuleSet};
+use crate::merge::duration_label;
+use crate::rules::{AlarmType, HoursWeight, PlaceWeight, RuleSet};
+use greenhub_model::Class;
 use greenhub_model::alarm::{Priority, Reason, Severity};
+use greenhub_model::geodesy::LonLat;
+use greenhub_model::polygon::ring_contains;
 
-/// The priority of an alarm of `kind` with `severity`, and why.
-pub fn prioritise(rules: &RuleSet, kind: &AlarmType, severity: Severity) -> (Priority, Vec<Reason>) {
+/// What surrounds an alarm.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Context<'a> {
+    /// Class of its device, where the hours of a class matter.
+    pub class: Option<Class>,
+    /// Sub-district it lies in; empty where unknown.
+    pub sub_district: &'a str,
+    /// Its place, where it has one.
+    pub place: Option<LonLat>,
+    /// Now, Unix ms; none where the time of day does not matter.
+    pub now: Option<i64>,
+    /// Rows of `priority.standing` that its waiting has reached.
+    pub waited: usize,
+}
+
+/// The priority of an alarm of `kind` with `severity` in its context, and why.
+pub fn prioritise(
+    rules: &RuleSet,
+    kind: &AlarmType,
+    severity: Severity,
+    context: &Context<'_>,
+) -> (Priority, Vec<Reason>) {
     let table = &rules.priority;
     let mut reasons = vec![];
     let mut sum = 0i32;
@@ -36,6 +65,17 @@ pub fn prioritise(rules: &RuleSet, kind: &AlarmType, severity: Severity) -> (Pri
     if let Some(row) = table.response.iter().find(|row| kind.respond_within_min <= row.within_min) {
         let text = format!("须在 {} 分钟内处置：+{}", kind.respond_within_min, row.points);
         add("response", text, row.points);
+    }
+    for place in table.places.iter().filter(|place| lies_in(place, context)) {
+        add("place", format!("地点“{}”：{:+}", place.title, place.points), place.points);
+    }
+    for hours in table.hours.iter().filter(|hours| hold(hours, rules, context)) {
+        let text = format!("时段“{}”（{} 至 {}）：{:+}", hours.title, hours.from, hours.to, hours.points);
+        add("hours", text, hours.points);
+    }
+    if let Some(row) = context.waited.checked_sub(1).and_then(|last| table.standing.get(last)) {
+        let text = format!("未确认已超过 {}：{:+}", duration_label(row.after_ms), row.points);
+        add("standing", text, row.points);
     }
     let (by_sum, mark) = match sum {
         sum if sum >= table.p1_from => (Priority::P1, format!("不低于 {}", table.p1_from)),
@@ -64,4 +104,32 @@ pub fn severity_label(severity: Severity) -> &'static str {
         Severity::Minor => "次要",
         Severity::Warning => "提示",
     }
+}
+
+fn lies_in(place: &PlaceWeight, context: &Context<'_>) -> bool {
+    let by_name = place.sub_district.as_deref().is_some_and(|name| name == context.sub_district);
+    by_name || context.place.is_some_and(|at| ring_contains(&place.polygon, at))
+}
+
+fn concerns(hours: &HoursWeight, class: Option<Class>) -> bool {
+    hours.classes.is_empty() || class.is_some_and(|class| hours.classes.contains(&class))
+}
+
+fn hold(hours: &HoursWeight, rules: &RuleSet, context: &Context<'_>) -> bool {
+    let now = context.now.is_some_and(|now| hours.hours().contain(now, rules.utc_offset_min));
+    now && concerns(hours, context.class)
+}
+
+/// When the priority of an alarm that has been waiting since `since` must be looked at again, Unix ms, after `now`.
+pub fn next_change(rules: &RuleSet, class: Class, waited: usize, since: i64, now: i64) -> Option<i64> {
+    let table = &rules.priority;
+    let step = table.standing.get(waited).map(|row| since.saturating_add(row.after_ms).max(now + 1));
+    let hours = table.hours.iter().filter(|hours| concerns(hours, Some(class)));
+    let hours = hours.map(|hours| hours.hours().next_change(now, rules.utc_offset_min)).min();
+    [step, hours].into_iter().flatten().min()
+}
+
+/// Rows of `priority.standing` that a waiting of `ms` has reached.
+pub fn steps_reached(rules: &RuleSet, ms: i64) -> usize {
+    rules.priority.standing.iter().take_while(|row| row.after_ms <= ms).count()
 }

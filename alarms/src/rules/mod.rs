@@ -26,6 +26,7 @@ use greenhub_model::alarm::{Priority, Severity};
 use greenhub_model::profile::DeviceProfile;
 use greenhub_model::units::Unit;
 use greenhub_model::{AlarmCode, Class, PointName, Role, TimeRules};
+use hours::{Hours, TimeOfDay};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -190,8 +191,8 @@ pub struct Consequence {
     pub asset: u8,
 }
 
-/// The sum behind P1–P4: severity + consequence + time to respond.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The sum behind P1–P4: severity + consequence + time to respond + place + time of day + waiting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityRules {
     /// Points of each severity.
@@ -206,6 +207,15 @@ pub struct PriorityRules {
     pub asset: i32,
     /// Points for little time to respond, the first row that fits; ordered by minutes.
     pub response: Vec<ResponsePoints>,
+    /// Points for places; every row that fits counts.
+    #[serde(default)]
+    pub places: Vec<PlaceWeight>,
+    /// Points for the time of day; every row that fits counts.
+    #[serde(default)]
+    pub hours: Vec<HoursWeight>,
+    /// Points for standing unacknowledged, the last row reached; ordered by time.
+    #[serde(default)]
+    pub standing: Vec<StandingPoints>,
     /// From this sum on P1.
     pub p1_from: i32,
     /// From this sum on P2.
@@ -221,6 +231,56 @@ pub struct ResponsePoints {
     /// For types whose time to respond is at most this many minutes.
     pub within_min: u32,
     /// Points.
+    pub points: i32,
+}
+
+/// A place that weighs: a sub-district by its name, or an area.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceWeight {
+    /// Name that people use, for example a school or a hospital.
+    pub title: String,
+    /// Sub-district it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_district: Option<String>,
+    /// Corners `[lon, lat]` around it, WGS-84 degrees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub polygon: Vec<[f64; 2]>,
+    /// Points; may be negative.
+    pub points: i32,
+}
+
+/// Hours that weigh, local time (`utc_offset_min`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoursWeight {
+    /// Name that people use.
+    pub title: String,
+    /// Begins.
+    pub from: TimeOfDay,
+    /// Ends.
+    pub to: TimeOfDay,
+    /// Classes it concerns; all where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// Points; may be negative.
+    pub points: i32,
+}
+
+impl HoursWeight {
+    /// From and to.
+    pub fn hours(&self) -> Hours {
+        Hours { from: self.from, to: self.to }
+    }
+}
+
+/// One row of the table of waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandingPoints {
+    /// Active and unacknowledged for at least this long, milliseconds.
+    pub after_ms: i64,
+    /// Points, instead of those of the row before.
     pub points: i32,
 }
 

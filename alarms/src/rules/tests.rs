@@ -1,7 +1,7 @@
 //! The built-in set is sound; each way to break it is found and said.
 
 use super::*;
-use crate::prioritise::prioritise;
+use crate::prioritise::{Context, prioritise};
 use greenhub_model::profile::{LimitProfile, LimitSide, PointProfile};
 
 fn broken(change: impl FnOnce(&mut RuleSet)) -> Vec<String> {
@@ -133,7 +133,7 @@ fn priorities_follow_harm() {
     ];
     for (class, code, expected) in table {
         let kind = &rules.types[&class][code];
-        let (priority, reasons) = prioritise(&rules, kind, kind.severity);
+        let (priority, reasons) = prioritise(&rules, kind, kind.severity, &Context::default());
         assert_eq!(priority, expected, "{class} {code}: {reasons:#?}");
         let sum: i32 = reasons.iter().filter_map(|reason| reason.points).sum();
         let stated = reasons.iter().find(|reason| reason.code == "sum").expect("a sum is always stated");
@@ -145,7 +145,7 @@ fn priorities_follow_harm() {
 fn a_floor_lifts_a_low_sum_and_says_so() {
     let rules = RuleSet::builtin();
     let kind = &rules.types[&Class::Patrol]["SOS"];
-    let (priority, reasons) = prioritise(&rules, kind, Severity::Warning);
+    let (priority, reasons) = prioritise(&rules, kind, Severity::Warning, &Context::default());
     assert_eq!(priority, Priority::P1);
     let last = reasons.last().expect("reasons");
     assert_eq!((last.code.as_str(), last.text.as_str()), ("floor", "该类型规定至少为 P1"));
@@ -182,4 +182,102 @@ fn a_device_with_limits_of_its_own_is_not_judged_by_the_tables() {
     assert_eq!(rules.limits_of(&profile, &temperature), [], "the furnace's limits are for furnaces");
     profile.kind = "furnace".into();
     assert_eq!(rules.limits_of(&profile, &temperature).len(), 2);
+}
+
+/// The built-in set with one watch (fence) that is the given one.
+fn with_watch(when: serde_json::Value) -> Vec<String> {
+    let rule = serde_json::json!({ "id": "w", "class": "plant", "code": "SENSOR_STUCK", "when": when });
+    broken(|rules| rules.watches = vec![serde_json::from_value(rule).expect("a watch")])
+}
+
+#[test]
+fn watches_that_make_no_sense_are_found() {
+    let table = [
+        (serde_json::json!({ "stuck": { "point": "nope", "for_ms": 60_000 } }), "请先在 points.plant 中定义"),
+        (serde_json::json!({ "stuck": { "point": "h2s", "for_ms": 0 } }), "时长 0 毫秒无效"),
+        (serde_json::json!({ "stuck": { "point": "h2s", "for_ms": 60_000, "epsilon": 100.0 } }), "将一直触发"),
+        (serde_json::json!({ "stuck": { "point": "!FIRE", "for_ms": 60_000 } }), "只能用于 count"),
+        (serde_json::json!({ "deviation": { "point": "h2s", "from": "temperature", "band": 1.0 } }), "单位不同"),
+        (serde_json::json!({ "deviation": { "point": "h2s", "from": "h2s", "band": 1.0 } }), "与自身比较"),
+        (serde_json::json!({ "deviation": { "point": "h2s", "from": 500.0, "band": 1.0 } }), "超出测点量程"),
+        (serde_json::json!({ "deviation": { "point": "h2s", "from": 5.0, "band": 0.0 } }), "大于 0"),
+        (serde_json::json!({ "deviation": { "point": "h2s", "from": 5.0, "band": 1.0, "deadband": 2.0 } }), "永不恢复"),
+        (serde_json::json!({ "rate": { "point": "h2s", "window_ms": 60_000 } }), "rise（上升）或 fall"),
+        (serde_json::json!({ "rate": { "point": "h2s", "window_ms": 60_000, "fall": -1.0 } }), "大于 0 的数字"),
+        (serde_json::json!({ "rate": { "point": "h2s", "window_ms": 0, "fall": 1.0 } }), "时长 0 毫秒无效"),
+        (serde_json::json!({ "state": { "point": "h2s", "among": [] } }), "永不触发"),
+        (serde_json::json!({ "no_data": { "point": "@on", "for_ms": 60_000 } }), "只能用于测点"),
+        (serde_json::json!({ "count": { "of": "h2s", "at_least": 2, "window_ms": 60_000 } }), "above 或 below 之一"),
+        (serde_json::json!({ "count": { "of": "!FIRE", "at_least": 0, "window_ms": 60_000 } }), "次数须在 1 至"),
+        (serde_json::json!({ "mismatch": { "commanded": "h2s", "reported": "h2s" } }), "与自身比较"),
+        (serde_json::json!({ "spread": { "points": ["h2s", "ph"], "band": 1.0 } }), "单位不同"),
+        (serde_json::json!({ "all": [] }), "1 至 16 个测点"),
+        (
+            serde_json::json!({ "all": [{ "point": "ph", "is": "above", "value": 9.0 },
+                { "point": "ph", "is": "below", "value": 6.0 }] }),
+            "不可能同时",
+        ),
+    ];
+    for (when, words) in table {
+        let found = with_watch(when.clone());
+        assert!(found.iter().any(|f| f.starts_with("watches[0]") && f.contains(words)), "{when} {words}: {found:#?}");
+    }
+    let found = broken(|rules| rules.watches.push(rules.watches[0].clone()));
+    assert!(found.iter().any(|f| f.contains("编号与 watches[0] 重复")), "{found:#?}");
+    assert!(found.iter().any(|f| f.contains("监视同样的内容")), "{found:#?}");
+}
+
+#[test]
+fn fences_and_weights_that_make_no_sense_are_found() {
+    type Break = (&'static str, &'static str, fn(&mut RuleSet));
+    let table: &[Break] = &[
+        ("fences[0].polygon", "至少需要三个", |r| r.fences[0].polygon.truncate(2)),
+        ("fences[0].polygon", "相交", |r| r.fences[0].polygon.swap(0, 1)),
+        ("fences[0].polygon", "不是有效的经纬度", |r| r.fences[0].polygon[2] = [31.2, 121.4]),
+        ("fences[0].on.dwell", "时长 0 毫秒无效", |r| r.fences[0].on = crate::fence::Trespass::Dwell(0)),
+        ("fences[0].hysteresis_m", "20 至 50", |r| r.fences[0].hysteresis_m = -1.0),
+        ("fences[0].code", "请先在 types.vehicle 中定义", |r| {
+            r.fences[0].code = AlarmCode::new("NOPE").expect("grammar");
+        }),
+        ("fences[1].id", "重复", |r| r.fences.push(r.fences[0].clone())),
+        ("utc_offset_min", "中国为 480", |r| r.utc_offset_min = 5000),
+        ("quality.on_delay_ms", "毫秒数", |r| r.quality.on_delay_ms = -1),
+        ("priority.places[0]", "街道名称或边界", |r| {
+            r.priority.places =
+                vec![PlaceWeight { title: "学校".into(), sub_district: None, polygon: vec![], points: 5 }];
+        }),
+        ("priority.hours[0]", "永不生效", |r| r.priority.hours[0].to = r.priority.hours[0].from),
+        ("priority.standing[1]", "调整顺序", |r| r.priority.standing.swap(0, 1)),
+    ];
+    for (path, words, change) in table {
+        let found = broken(change);
+        assert!(found.iter().any(|f| f.starts_with(path) && f.contains(words)), "{path} {words}: {found:#?}");
+    }
+}
+
+#[test]
+fn place_hours_and_waiting_are_shown_in_the_sum() {
+    let mut rules = RuleSet::builtin();
+    let square = vec![[121.40, 31.20], [121.41, 31.20], [121.41, 31.21], [121.40, 31.21]];
+    rules.priority.places = vec![
+        PlaceWeight { title: "学校".into(), sub_district: None, polygon: square, points: 10 },
+        PlaceWeight { title: "商圈".into(), sub_district: Some("北街道".into()), polygon: vec![], points: 5 },
+    ];
+    let kind = &rules.types[&Class::Light]["SUPPLY_LOSS"];
+    let evening = Context {
+        class: Some(Class::Light),
+        sub_district: "北街道",
+        place: Some(greenhub_model::geodesy::LonLat { lon: 121.405, lat: 31.205 }),
+        // 20:00 in China.
+        now: Some(12 * 3_600_000),
+        waited: 2,
+    };
+    let (priority, reasons) = prioritise(&rules, kind, kind.severity, &evening);
+    let added: Vec<(&str, i32)> =
+        reasons.iter().filter_map(|reason| Some((reason.code.as_str(), reason.points?))).collect();
+    let expected = [("severity", 15), ("service", 5), ("place", 10), ("place", 5), ("hours", 3), ("standing", 8)];
+    assert_eq!(added, expected);
+    assert_eq!(priority, Priority::P3, "46 points");
+    let (priority, _) = prioritise(&rules, kind, kind.severity, &Context { now: Some(0), ..Context::default() });
+    assert_eq!(priority, Priority::P4);
 }

@@ -4,6 +4,8 @@
 //! of order, no negative delay, no number that is none, no reference to a point or type that does not exist, and a type
 //! and presence for every class. What it cannot judge is whether a limit is wise; the back-test is for that.
 
+mod watches;
+
 use super::{AlarmType, RuleSet};
 use crate::threshold::LimitRule;
 use greenhub_model::Class;
@@ -62,6 +64,7 @@ pub(super) fn problems(rules: &RuleSet) -> Vec<RuleProblem> {
         one_limit(rules, index, limit, &mut found);
     }
     pairs_of_limits(rules, &mut found);
+    watches::check(rules, &mut found);
     for (path, text) in crate::correlate::problems(rules) {
         found.add(path, text);
     }

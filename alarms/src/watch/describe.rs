@@ -4,6 +4,7 @@ use super::Watcher;
 use super::gate::Edge;
 use super::memory::WatchMemory;
 use super::rule::{Compare, Input, Reference, Test, Watch};
+use crate::merge::duration_label;
 use greenhub_model::PointName;
 
 /// How people name a point: label and unit as shown. The host knows both.
@@ -23,7 +24,7 @@ impl Watcher {
     pub fn describe(&self, memory: &WatchMemory, edge: &Edge, words: &impl Words) -> String {
         let held = match (edge.at.saturating_sub(edge.since)) / 1000 {
             seconds if seconds <= 0 => String::new(),
-            seconds => format!("，已持续{}", duration(seconds * 1000)),
+            seconds => format!("，已持续 {}", duration_label(seconds * 1000)),
         };
         let what = self.what(memory, edge, words);
         let back = if edge.active { "" } else { "已恢复：" };
@@ -58,10 +59,10 @@ impl Watcher {
                 let word = if rate >= 0.0 { "上升" } else { "下降" };
                 let relation = if edge.active { "超过" } else { "不超过" };
                 format!(
-                    "{}在{}内平均每{}{word} {}，{relation}允许的 {}",
+                    "{}在 {}内平均每 {}{word} {}，{relation}允许的 {}",
                     label(point, words),
-                    duration(*window_ms),
-                    duration(*per_ms),
+                    duration_label(*window_ms),
+                    duration_label(*per_ms),
                     measured(point, rate.abs(), words),
                     measured(point, limit, words)
                 )
@@ -72,11 +73,11 @@ impl Watcher {
                 format!("{}，{relation}告警状态（{}）", first(point), set.join("、"))
             }
             Watch::Stuck { point, for_ms, .. } if edge.active => {
-                format!("{} 持续{}以上没有变化，仪表可能卡死", first(point), duration(*for_ms))
+                format!("{} 持续 {}以上没有变化，仪表可能卡死", first(point), duration_label(*for_ms))
             }
             Watch::Stuck { point, .. } => format!("{} 重新开始变化", first(point)),
             Watch::NoData { point, for_ms, .. } if edge.active => {
-                format!("{}超过{}没有上报", label(point, words), duration(*for_ms))
+                format!("{}超过 {}没有上报", label(point, words), duration_label(*for_ms))
             }
             Watch::NoData { point, .. } => format!("{}重新上报", label(point, words)),
             Watch::Count { of, above, below, at_least, window_ms } => {
@@ -86,7 +87,7 @@ impl Watcher {
                     (_, Some(limit)) => format!("{}低于 {}", label(of, words), measured(of, *limit, words)),
                     _ => label(of, words),
                 };
-                format!("{event}在{}内{relation} {at_least} 次", duration(*window_ms))
+                format!("{event}在 {}内{relation} {at_least} 次", duration_label(*window_ms))
             }
             Watch::Spread { points, band, .. } => {
                 let values: Vec<String> =
@@ -151,13 +152,4 @@ fn number(value: f64) -> String {
     let rounded = (value * 1000.0).round() / 1000.0;
     // Small concentrations keep what they have.
     if rounded == 0.0 || value.abs() < 0.01 { format!("{value}") } else { format!("{rounded}") }
-}
-
-/// A time as people say it.
-pub(crate) fn duration(ms: i64) -> String {
-    match ms / 1000 {
-        seconds if seconds >= 3600 && seconds % 3600 == 0 => format!(" {} 小时", seconds / 3600),
-        seconds if seconds >= 60 && seconds % 60 == 0 => format!(" {} 分钟", seconds / 60),
-        seconds => format!(" {seconds} 秒"),
-    }
 }

@@ -54,7 +54,6 @@ mod tests;
 
 pub use crate::threshold::Unjudged;
 pub use describe::Words;
-pub(crate) use describe::duration;
 pub use gate::{Delays, Edge, Gate, Moment, Truth};
 pub use memory::{HISTORY_MAX, WatchMemory};
 pub use rule::{Compare, Input, Reference, Test, Watch, WatchRule};

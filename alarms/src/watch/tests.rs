@@ -297,7 +297,7 @@ fn the_sentences_say_what_stands_against_what() {
         (
             serde_json::json!({ "rate": { "point": "t", "window_ms": 300_000, "fall": 20.0 } }),
             &[(0, "t=900"), (200, "t=800")],
-            "炉膛温度在 5 分钟内平均每 1 分钟下降 30 °C，超过允许的 20 °C",
+            "炉膛温度在 5 分内平均每 1 分下降 30 °C，超过允许的 20 °C",
         ),
         (
             serde_json::json!({ "deviation": { "point": "t", "from": "set", "band": 25.0 } }),
@@ -312,7 +312,7 @@ fn the_sentences_say_what_stands_against_what() {
         (
             serde_json::json!({ "count": { "of": "!JAM", "at_least": 2, "window_ms": 60_000 } }),
             &[(0, "!JAM=1"), (1, "!JAM=1")],
-            "告警 JAM 在 1 分钟内达到 2 次",
+            "告警 JAM 在 1 分内达到 2 次",
         ),
         (
             serde_json::json!({ "all": [{ "point": "t", "is": "above", "value": 80.0 }] }),

@@ -18,6 +18,7 @@ mod environment;
 mod light;
 mod plant;
 mod units;
+mod watches;
 
 use super::*;
 use greenhub_model::profile::LimitSide;
@@ -99,7 +100,7 @@ struct Tables {
 }
 
 /// Types that every class has.
-const COMMON: [Type; 3] = [
+const COMMON: [Type; 9] = [
     row(
         "DATA_QUALITY_BAD",
         Severity::Warning,
@@ -113,6 +114,73 @@ const COMMON: [Type; 3] = [
         ],
     )
     .needs_no_acknowledgement(),
+    row(
+        "SENSOR_STUCK",
+        Severity::Warning,
+        [0, 0, 1, 0],
+        240,
+        [
+            "仪表数值长时间不变",
+            "传感器卡死、取样堵塞或采集程序停止更新",
+            "真实变化不能被发现，相关限值失去作用",
+            "与邻近仪表或便携仪对比，检查取样与采集，安排校准",
+        ],
+    ),
+    row(
+        "NO_DATA",
+        Severity::Warning,
+        [0, 0, 1, 0],
+        240,
+        [
+            "测点没有数据",
+            "单个传感器损坏、接线松脱或采集配置错误",
+            "该测点失去监视",
+            "设备仍在线，检查该传感器与采集通道",
+        ],
+    ),
+    row(
+        "COMMAND_MISMATCH",
+        Severity::Minor,
+        [0, 0, 2, 0],
+        60,
+        [
+            "指令与反馈不一致",
+            "执行机构拒动、跳闸、就地手动或反馈触点故障",
+            "设备没有按指令运行",
+            "核对现场实际状态与转换开关位置，必要时派人手动操作",
+        ],
+    ),
+    row(
+        "REPEATED_FAULT",
+        Severity::Minor,
+        [1, 0, 1, 1],
+        60,
+        [
+            "短时间内反复告警",
+            "故障未根除即恢复运行，或误动作",
+            "每次处置无效，设备可能进一步损坏",
+            "停用该设备，查明根本原因后再投用",
+        ],
+    ),
+    row(
+        "FENCE_ENTERED",
+        Severity::Minor,
+        [1, 0, 1, 0],
+        60,
+        [
+            "进入管制区域",
+            "人员或车辆驶入不应进入的区域",
+            "可能违规作业或遇到危险",
+            "联系当事人核实并要求离开，必要时派人到场",
+        ],
+    ),
+    row(
+        "FENCE_DWELL",
+        Severity::Warning,
+        [0, 0, 1, 0],
+        60,
+        ["停留时间过长", "车辆故障、排队拥堵或人员滞留", "占用场地，作业延误", "联系当事人了解原因，安排疏导或救援"],
+    ),
     row(
         "FENCE_LEFT",
         Severity::Minor,
@@ -187,6 +255,19 @@ pub(super) fn rules() -> RuleSet {
                 ResponsePoints { within_min: 15, points: 15 },
                 ResponsePoints { within_min: 60, points: 8 },
             ],
+            places: vec![],
+            // A dark street is worse at night, and what nobody looks at for hours is worse than it was.
+            hours: vec![HoursWeight {
+                title: "夜间照明".into(),
+                from: TimeOfDay::new(18, 0).expect("an hour of the day"),
+                to: TimeOfDay::new(6, 0).expect("an hour of the day"),
+                classes: vec![Class::Light],
+                points: 3,
+            }],
+            standing: vec![
+                StandingPoints { after_ms: 30 * 60_000, points: 4 },
+                StandingPoints { after_ms: 2 * 3_600_000, points: 8 },
+            ],
             p1_from: 85,
             p2_from: 60,
             p3_from: 30,
@@ -195,8 +276,8 @@ pub(super) fn rules() -> RuleSet {
         types: BTreeMap::new(),
         defaults: BTreeMap::new(),
         limits: vec![],
-        watches: vec![],
-        fences: vec![],
+        watches: watches::watches(),
+        fences: watches::fences(),
         utc_offset_min: hours::CHINA_MIN,
         quality: QualityRules::default(),
         suppressions: vec![],

@@ -17,7 +17,7 @@ const ODOUR_WORDS: [&str; 4] = [
     "检查卸料门与负压风机，启动应急除臭，派人到厂界复测",
 ];
 
-static TYPES: [Type; 26] = [
+static TYPES: [Type; 27] = [
     row("FURNACE_TEMPERATURE_LOW", Severity::Critical, [0, 3, 1, 1], 15, FURNACE_WORDS).calls_again_after_min(30),
     row("FURNACE_TEMP_LOW", Severity::Critical, [0, 3, 1, 1], 15, FURNACE_WORDS).calls_again_after_min(30),
     row(
@@ -30,6 +30,18 @@ static TYPES: [Type; 26] = [
             "垃圾热值高、进料过多或冷却不足",
             "炉墙结焦、耐火材料损坏",
             "减少进料，加大二次风，检查炉排冷却",
+        ],
+    ),
+    row(
+        "FURNACE_TEMPERATURE_RATE",
+        Severity::Major,
+        [0, 2, 1, 1],
+        15,
+        [
+            "炉膛温度变化过快",
+            "断料、熄火、进水或热值突变",
+            "温度将越过许可界限，耐火材料受热冲击",
+            "查看火焰与进料，准备投入辅助燃烧器或减少进料",
         ],
     ),
     row(

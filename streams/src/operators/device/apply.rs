@@ -3,7 +3,7 @@
 use super::state::{Device, Fix, LastValue, Orphan, order_time};
 use super::timers::NEVER;
 use super::watching::{Heard, quality_delays, quality_truth};
-use super::{DeviceStage, Said, Voice, limit_condition};
+use super::{DeviceStage, Ready, Said, Voice, limit_condition};
 use greenhub_alarms::threshold;
 use greenhub_alarms::watch::{Input, Moment};
 use greenhub_alarms::{Condition, RuleSet};
@@ -69,15 +69,17 @@ impl DeviceStage {
             said.condition(voice, condition);
         }
         match &observed.what {
-            Observation::Position(report) => device.position(report, &when, voice, said),
+            Observation::Position(report) => device.position(&self.ready, report, &when, voice, said),
             Observation::Reading(report) => device.reading(&self.rules, report, &when, voice, said),
             Observation::Alarm(report) => device.alarm(&self.rules, report, &when, voice, said),
             Observation::Status(report) => device.status(&self.rules, report, &when, proxy_goodbye, voice, said),
         }
         device.watch_presence(&self.rules, (when.received, when.position), (voice, said));
         let deadline = match &observed.what {
-            Observation::Reading(_) => device.deadline(&self.rules, &self.listening),
-            _ if device.armed == NEVER || !device.watches.is_blank() => device.deadline(&self.rules, &self.listening),
+            Observation::Reading(_) => device.deadline(&self.rules, &self.ready, &self.listening),
+            _ if device.armed == NEVER || device.is_timed() => {
+                device.deadline(&self.rules, &self.ready, &self.listening)
+            }
             _ => device.presence_deadline(&self.rules, &self.listening),
         };
         let mut armed = device.armed;
@@ -120,9 +122,10 @@ impl Device {
         Some(condition)
     }
 
-    fn position(&mut self, report: &PositionReport, when: &When, voice: &mut Voice, said: &mut Said) {
+    fn position(&mut self, ready: &Ready, report: &PositionReport, when: &When, voice: &mut Voice, said: &mut Said) {
+        let newest = self.fix.is_none_or(|known| known.order <= when.order);
         // Out of a tunnel a late fix may still be the newest there is; the marker shows its age.
-        if self.fix.is_none_or(|known| known.order <= when.order) {
+        if newest {
             self.fix = Some(Fix {
                 lon: report.lon,
                 lat: report.lat,
@@ -143,6 +146,9 @@ impl Device {
             heading_deg: report.heading_deg,
         };
         said.output(voice, Output::Track(track));
+        if let Some(fix) = self.fix.filter(|_| newest && !when.late) {
+            self.fence(&ready.fences, &fix, when.received, when.position, (voice, said));
+        }
         if let Some(on) = report.sos {
             self.call_for_help(on, report, when, voice, said);
         }

@@ -1,4 +1,4 @@
-//! The device stage: decode, registry, last state, presence, thresholds. Keyed by device.
+//! The device stage: decode, registry, last state, presence, thresholds, watches, fences. Keyed by device.
 //!
 //! **Watches** every record of a batch that belongs to this worker's devices. **Says** track points, samples, views,
 //! quarantined messages; and to the alarm stage, the devices' own alarms, limits passed, calls for help, commands.
@@ -17,11 +17,17 @@
 //! have heard it. A fixed device other than a lamp that is silent for too long without a goodbye of its own is an alarm
 //! (`DEVICE_OFFLINE`) where the rules know that type; lamps hang on circuits, which say so for them.
 //!
-//! **Remembers** per device its profile, last state, at most 256 points, each with its limits; at most
+//! **Watches and fences.** Beside limits, the rules' watches judge the values of each report, the status and the alarm
+//! messages of a device ([`watching`]), and fences judge its positions ([`fencing`]). Data of bad quality neither raises nor
+//! clears; a point that stays bad is an alarm of its own (`DATA_QUALITY_BAD`).
+//!
+//! **Remembers** per device its profile, last state, at most 256 points, each with its limits, and the memories of its
+//! watches and of the fences near it; at most
 //! [`UNREGISTERED_MAX`] devices that nobody registered. Registered devices are bounded by who may register.
 //! **Costs** about 0.3 µs per position beside the decoding; no allocation except what goes out.
 
 mod apply;
+mod fencing;
 mod record;
 mod state;
 mod timers;
@@ -30,6 +36,7 @@ mod watching;
 use self::state::{Device, Listening};
 use self::timers::{NEVER, Timers};
 use super::{AlarmInput, Head, PartError, Piece, Place, Placed, Stage, ToAlarm, owner, read_part, write_part};
+use greenhub_alarms::fence::FenceSet;
 use greenhub_alarms::threshold::{self, Edge, LimitRule};
 use greenhub_alarms::watch::WatchSet;
 use greenhub_alarms::{Condition, RuleSet};
@@ -52,8 +59,8 @@ pub(crate) struct DeviceStage {
     peers: usize,
     decoder: Arc<dyn Decode>,
     rules: Arc<RuleSet>,
-    /// Their watches, made ready.
-    watches: Arc<WatchSet>,
+    /// Their watches and fences, made ready.
+    ready: Arc<Ready>,
     /// Rules are given from outside; changes in the log are passed over (candidate rules of a replay).
     pinned: Option<Arc<RuleSet>>,
     devices: Devices,
@@ -61,6 +68,18 @@ pub(crate) struct DeviceStage {
     timers: Timers,
     dirty: Vec<u32>,
     decoded: Vec<Result<Observed, (Option<usize>, Reject)>>,
+}
+
+/// What the rules say about watches and fences, made ready for use; the same for all devices.
+struct Ready {
+    watches: WatchSet,
+    fences: FenceSet,
+}
+
+impl Ready {
+    fn new(rules: &RuleSet) -> Self {
+        Self { watches: WatchSet::new(&rules.watches), fences: FenceSet::new(&rules.fences, rules.utc_offset_min) }
+    }
 }
 
 /// The stage's state as it stands in a snapshot.
@@ -223,7 +242,7 @@ impl DeviceStage {
             worker,
             peers,
             decoder,
-            watches: Arc::new(WatchSet::new(&rules.watches)),
+            ready: Arc::new(Ready::new(&rules)),
             rules,
             pinned,
             devices: Devices::default(),
@@ -247,7 +266,7 @@ impl DeviceStage {
 
     /// Takes a new device in, watched from now on.
     fn admit(&mut self, mut device: Device) -> u32 {
-        device.watches.bind(&self.watches, &device.profile);
+        device.watches.bind(&self.ready.watches, &device.profile);
         self.devices.insert(device)
     }
 
@@ -319,10 +338,11 @@ impl DeviceStage {
                 self.dirty(slot);
             }
             self.advance_limits(slot, &rules, &mut voice, said);
-            let (listening, first) = (self.listening.since, said.head.first);
+            let (listening, first, ready) = (self.listening.since, said.head.first, self.ready.clone());
             if let Some(device) = self.devices.get(slot) {
                 device.watch_presence(&rules, (now, first), (&mut voice, said));
                 device.advance_watches(&rules, listening, (now, first), &mut voice, said);
+                device.advance_fences(&ready.fences, (now, first), &mut voice, said);
             }
             self.arm(slot);
         }
@@ -364,13 +384,13 @@ impl DeviceStage {
         let Some(rules) = newest else { return };
         said.head.rules = Some(rules.clone());
         self.rules = rules.clone();
-        self.watches = Arc::new(WatchSet::new(&rules.watches));
-        let watches = self.watches.clone();
+        self.ready = Arc::new(Ready::new(&rules));
+        let ready = self.ready.clone();
         for slot in self.devices.in_order() {
             let (received, first) = (said.head.received, said.head.first);
             let Some(device) = self.devices.get(slot) else { continue };
             let id = device.profile.device.clone();
-            let orphans = device.rewatch(&rules, &watches);
+            let orphans = device.rewatch(&rules, &ready);
             let mut voice = Voice { position: first, stage: Stage::DeviceTimer, device: Some(id), sequence: 0 };
             for orphan in orphans {
                 let condition = device.taken_back(&orphan, received, first);
@@ -403,7 +423,7 @@ impl DeviceStage {
     fn arm(&mut self, slot: u32) {
         let rules = self.rules.clone();
         let Some(device) = self.devices.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        let deadline = device.deadline(&rules, &self.listening);
+        let deadline = device.deadline(&rules, &self.ready, &self.listening);
         self.timers.arm(slot, &mut device.armed, deadline);
     }
 

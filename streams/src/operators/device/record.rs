@@ -153,7 +153,7 @@ impl DeviceStage {
 
     fn register(&mut self, position: Position, profile: DeviceProfile, said: &mut Said) {
         let (device, parent) = (profile.device.clone(), profile.parent.clone());
-        let (rules, watches) = (self.rules.clone(), self.watches.clone());
+        let (rules, ready) = (self.rules.clone(), self.ready.clone());
         let slot = match self.devices.slot(profile.device.as_str()) {
             // Another class is another device under an old name.
             Some(slot) if self.devices.get(slot).is_some_and(|d| d.profile.class != profile.class) => {
@@ -165,7 +165,7 @@ impl DeviceStage {
                 let newly = !device.registered;
                 device.registered = true;
                 device.profile = profile;
-                let orphans = device.rewatch(&rules, &watches);
+                let orphans = device.rewatch(&rules, &ready);
                 let mut voice = Voice::record(position);
                 for orphan in orphans {
                     let condition = device.taken_back(&orphan, said.head.received, position);

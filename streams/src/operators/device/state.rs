@@ -1,9 +1,11 @@
 //! What is remembered of one device: profile, last state, presence, and the memories of its limits and watches.
 
+use super::Ready;
+use super::fencing::Fences;
 use super::timers::NEVER;
 use super::watching::{Watches, quality_delays};
 use greenhub_alarms::threshold::{LimitMemory, LimitRule, deadline};
-use greenhub_alarms::watch::{self, Gate, WatchSet};
+use greenhub_alarms::watch::{self, Gate};
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::time::TimeQuality;
 use greenhub_model::units::Unit;
@@ -39,6 +41,8 @@ pub(super) struct Device {
     pub points: BTreeMap<PointName, Point>,
     #[serde(default, skip_serializing_if = "Watches::is_blank")]
     pub watches: Watches,
+    #[serde(default, skip_serializing_if = "Fences::is_empty")]
+    pub fences: Fences,
     /// Time of the earliest timer entry, µs. No state: set again when the timers are built.
     #[serde(skip, default = "never")]
     pub armed: i64,
@@ -175,6 +179,7 @@ impl Device {
             status: Status::default(),
             points: BTreeMap::new(),
             watches: Watches::default(),
+            fences: Fences::default(),
             armed: NEVER,
             dirty: false,
         }
@@ -211,7 +216,7 @@ impl Device {
 
     /// Takes on changed rules or a changed profile: a limit keeps its memory as long as its id stays. Returns what is on
     /// and whose rule is no more.
-    pub(super) fn rewatch(&mut self, rules: &RuleSet, watches: &WatchSet) -> Vec<Orphan> {
+    pub(super) fn rewatch(&mut self, rules: &RuleSet, ready: &Ready) -> Vec<Orphan> {
         let mut orphans = Vec::new();
         let profile = &self.profile;
         for (name, point) in &mut self.points {
@@ -231,18 +236,25 @@ impl Device {
             left.sort_by(|a, b| a.by.cmp(&b.by));
             orphans.append(&mut left);
         }
-        orphans.extend(self.watches.bind(watches, &self.profile));
+        orphans.extend(self.watches.bind(&ready.watches, &self.profile));
+        orphans.extend(self.fences.rebind(&ready.fences, &self.profile));
         orphans
     }
 
+    /// Any message, not only a reading, may move a timer of it.
+    pub(super) fn is_timed(&self) -> bool {
+        !self.fences.is_empty() || !self.watches.is_blank()
+    }
+
     /// When time alone changes something, µs; [`NEVER`] when nothing.
-    pub(super) fn deadline(&self, rules: &RuleSet, listening: &Listening) -> i64 {
+    pub(super) fn deadline(&self, rules: &RuleSet, ready: &Ready, listening: &Listening) -> i64 {
         let limits = self.points.values().flat_map(|p| &p.limits);
         let limits = limits.filter_map(|w| deadline(&w.rule, &w.memory)).min();
         let delays = quality_delays(rules);
         let quality = self.points.values().filter_map(|p| p.quality.deadline(delays)).min();
         let watches = self.watches.deadline(watch::Voice { heard: self.heard, listening: listening.since });
-        let first = [limits, quality, watches].into_iter().flatten().min().map_or(NEVER, |at| at.0);
+        let fences = self.fences.deadline(&ready.fences, &self.profile);
+        let first = [limits, quality, watches, fences].into_iter().flatten().min().map_or(NEVER, |at| at.0);
         first.min(self.presence_deadline(rules, listening))
     }
 

@@ -253,6 +253,7 @@ impl Device {
         let mut all: Vec<Orphan> =
             limits.map(|one| Orphan { code: one.rule.code.clone(), by: one.rule.id() }).collect();
         all.extend(self.watches.on());
+        all.extend(self.fences.on());
         let quality = self.points.iter().filter(|(_, point)| point.quality.is_on());
         let code = AlarmCode::new(QUALITY_CODE).expect("upper-case letters follow the grammar of alarm codes");
         all.extend(quality.map(|(name, _)| Orphan { code: code.clone(), by: quality_source(name) }));
