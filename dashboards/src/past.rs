@@ -46,18 +46,21 @@ impl PastMoments {
     /// Opens the moment `at` for `owner`, whose earlier one is closed.
     pub fn open(&self, owner: &str, at: ReceivedTime, speed: f64, now: ReceivedTime) -> Result<u64, OpenFailure> {
         self.sweep(now);
+        if self.open.lock().values().filter(|open| open.owner != owner).count() >= OPEN_MAX {
+            return Err(OpenFailure::TooMany);
+        }
+        // Only what could be opened pushes the earlier one out.
+        let view = self.port.open(at, speed)?;
+        let id = getrandom::u64().map_err(|error| PortFailure(format!("draw an id: {error}")))? >> 12;
         let replaced: Vec<Open> = {
             let mut open = self.open.lock();
             let mine: Vec<u64> = open.iter().filter(|(_, o)| o.owner == owner).map(|(id, _)| *id).collect();
-            if open.len() - mine.len() >= OPEN_MAX {
-                return Err(OpenFailure::TooMany);
-            }
-            mine.iter().filter_map(|id| open.remove(id)).collect()
+            let replaced = mine.iter().filter_map(|id| open.remove(id)).collect();
+            open.insert(id, Open { owner: owner.to_owned(), asked_at: now.millis(), view });
+            replaced
         };
+        // Closing one waits for its thread; nobody else should wait for that.
         drop(replaced);
-        let view = self.port.open(at, speed)?;
-        let id = getrandom::u64().map_err(|error| PortFailure(format!("draw an id: {error}")))? >> 12;
-        self.open.lock().insert(id, Open { owner: owner.to_owned(), asked_at: now.millis(), view });
         Ok(id)
     }
 
