@@ -20,6 +20,7 @@
 //! | [`mod@prioritise`] | P1 to P4, as a sum that is shown |
 //! | [`nuisance`] | chattering and flood |
 //! | [`kpi`] | how well a desk is served: the table of ISA-18.2 with targets and verdicts |
+//! | [`notify`] | whom to tell of it, when, how often, and when to be quiet |
 //! | [`desk`] | puts them together and keeps the memory |
 //! | [`correlate`] | which alarms are explained by others and lie folded under them; floods per desk |
 //!
@@ -41,6 +42,7 @@ pub mod desk;
 pub mod fence;
 pub mod kpi;
 pub mod merge;
+pub mod notify;
 pub mod nuisance;
 pub mod prioritise;
 pub mod rules;

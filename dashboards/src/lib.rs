@@ -22,6 +22,7 @@
 pub mod access;
 pub mod api;
 mod assets;
+mod csv;
 pub mod extract;
 pub mod live;
 mod login_limit;

@@ -57,6 +57,8 @@ pub struct OrderQuery {
     pub states: Vec<OrderState>,
     /// Any of these priorities.
     pub priorities: Vec<Priority>,
+    /// Opened at or after the first and before the second, Unix ms.
+    pub created: Option<(i64, i64)>,
 }
 
 /// The order book of `dispatch`.

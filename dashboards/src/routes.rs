@@ -6,7 +6,7 @@ use crate::api::{
     alarms, audit, backtests, changes, devices, health, ledger, live, map, mqtt, orders, quarantine, rules, session,
     system,
 };
-use crate::api::{metrics, openapi, past, service, units, users};
+use crate::api::{kpi, metrics, openapi, past, service, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -30,6 +30,9 @@ pub const CARETAKERS: Admits =
 pub const REQUESTERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Administrator]);
 /// Who may review, approve, reject and verify one; never the person who asked for it.
 pub const REVIEWERS: Admits = Admits::Roles(&[Role::PlantOperator, Role::Administrator]);
+/// Who may see how a desk is served, and what a shift hands over.
+pub const KPI_READERS: Admits =
+    Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Clerk, Role::Auditor, Role::Administrator]);
 /// Who may read the audit log.
 pub const AUDITORS: Admits = Admits::Roles(&[Role::Auditor, Role::Administrator]);
 /// Who may change accounts.
@@ -124,6 +127,11 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/devices/{id}/remove-from-service", OPERATORS, service::remove),
         post("/api/v1/devices/{id}/return-to-service", OPERATORS, service::give_back),
         post("/api/v1/alarms/{id}/comment", COMMENTERS, alarms::comment),
+        get("/api/v1/desks", KPI_READERS, kpi::desks),
+        get("/api/v1/alarm-kpi", KPI_READERS, kpi::show),
+        get("/api/v1/alarm-kpi.csv", KPI_READERS, kpi::show_csv),
+        get("/api/v1/handover", KPI_READERS, kpi::handover),
+        get("/api/v1/handover.csv", KPI_READERS, kpi::handover_csv),
         get("/api/v1/orders", EVERY_ROLE, orders::list),
         get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),
         get("/api/v1/quarantine", CARETAKERS, quarantine::list),

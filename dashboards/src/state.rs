@@ -13,6 +13,9 @@ use greenhub_storage::log::Clock;
 use greenhub_storage::relational::{AlarmStore, DeskStore, QuarantineStore};
 use std::sync::Arc;
 
+/// Reports counted at one time: each holds a reader of the database now and then.
+const REPORTS_MAX: usize = 2;
+
 /// Appends metrics of one part of the hub in Prometheus text form (see [`crate::metrics::Metrics`]).
 pub type MetricsSource = Arc<dyn Fn(&mut crate::metrics::Metrics) + Send + Sync>;
 
@@ -95,6 +98,8 @@ pub struct AppState {
 pub struct Shared {
     parts: Parts,
     pub(crate) login_limit: LoginLimit,
+    /// Reports that may be counted at one time.
+    pub(crate) reports: tokio::sync::Semaphore,
     pub(crate) counters: crate::metrics::HttpCounters,
 }
 
@@ -116,7 +121,8 @@ impl AppState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let login_limit = LoginLimit::new(parts.options.login_burst, parts.options.logins_per_minute);
-        Self { shared: Arc::new(Shared { parts, login_limit, counters: Default::default() }) }
+        let reports = tokio::sync::Semaphore::new(REPORTS_MAX);
+        Self { shared: Arc::new(Shared { parts, login_limit, reports, counters: Default::default() }) }
     }
 
     /// The wall clock, to be read once per request.

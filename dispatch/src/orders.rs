@@ -31,6 +31,8 @@ pub struct OrderFilter {
     pub priorities: Vec<Priority>,
     /// Given to this user.
     pub assignee: Option<String>,
+    /// Opened at or after the first and before the second, Unix ms.
+    pub created: Option<(i64, i64)>,
 }
 
 impl OrderFilter {
@@ -96,6 +98,9 @@ impl Orders {
         select.and_one_of("priority", filter.priorities.iter().map(enum_word));
         if let Some(assignee) = &filter.assignee {
             select.and("assignee", "=", assignee.as_str());
+        }
+        if let Some((from, to)) = filter.created {
+            select.and("created_at", ">=", from).and("created_at", "<", to);
         }
         select.and_below("created_at, id", page.after()?);
         let order = "created_at DESC, id DESC";

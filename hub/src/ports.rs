@@ -18,8 +18,12 @@ impl OrderBook for Book {
         page: &'a PageRequest,
     ) -> Answer<'a, Result<Page<Order>, PortFailure>> {
         Box::pin(async move {
-            let filter =
-                OrderFilter { states: query.states.clone(), priorities: query.priorities.clone(), assignee: None };
+            let filter = OrderFilter {
+                states: query.states.clone(),
+                priorities: query.priorities.clone(),
+                created: query.created,
+                ..OrderFilter::default()
+            };
             self.0.list(&filter, page).await.map_err(failure)
         })
     }

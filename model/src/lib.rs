@@ -16,6 +16,7 @@ pub mod geodesy;
 pub mod ids;
 pub mod kpi;
 pub mod ledger;
+pub mod notify;
 pub mod observation;
 pub mod order;
 pub mod output;

@@ -7,6 +7,8 @@ pub mod backtests;
 pub mod changes;
 pub mod devices;
 pub mod health;
+pub mod kpi;
+mod kpi_csv;
 pub mod ledger;
 pub mod live;
 pub mod map;

@@ -40,6 +40,7 @@ pub async fn list(
     let wanted = OrderQuery {
         states: words("state", query.state.as_deref())?,
         priorities: words("priority", query.priority.as_deref())?,
+        ..OrderQuery::default()
     };
     Ok(Json(state.orders.list(&wanted, &page).await?.into()))
 }
