@@ -6,7 +6,7 @@ use crate::api::{
     alarms, audit, backtests, changes, devices, health, ledger, live, map, mqtt, orders, quarantine, rules, session,
     system,
 };
-use crate::api::{kpi, metrics, openapi, past, service, units, users};
+use crate::api::{kpi, metrics, notify, openapi, past, service, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -132,6 +132,11 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/alarm-kpi.csv", KPI_READERS, kpi::show_csv),
         get("/api/v1/handover", KPI_READERS, kpi::handover),
         get("/api/v1/handover.csv", KPI_READERS, kpi::handover_csv),
+        get("/api/v1/notifications", EVERY_ROLE, notify::notifications),
+        get("/api/v1/notify/rules", CARETAKERS, notify::rules),
+        put("/api/v1/notify/rules", ADMINISTRATORS, notify::put_rules),
+        get("/api/v1/notify/deliveries", CARETAKERS, notify::deliveries),
+        post("/api/v1/notify/test", ADMINISTRATORS, notify::test),
         get("/api/v1/orders", EVERY_ROLE, orders::list),
         get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),
         get("/api/v1/quarantine", CARETAKERS, quarantine::list),

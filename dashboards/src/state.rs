@@ -7,10 +7,13 @@ use crate::ports::{CommandPort, HistorySource, MqttDoor, OrderBook, Readiness, R
 use bytes::Bytes;
 use greenhub_model::ReceivedTime;
 use greenhub_model::ledger::Ledger;
+use greenhub_model::notify::NotifyChannel;
 use greenhub_storage::accounts::Accounts;
 use greenhub_storage::changes::ChangeStore;
 use greenhub_storage::log::Clock;
+use greenhub_storage::notify::NotifyJournal;
 use greenhub_storage::relational::{AlarmStore, DeskStore, QuarantineStore};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Reports counted at one time: each holds a reader of the database now and then.
@@ -46,6 +49,17 @@ impl Default for WebOptions {
     }
 }
 
+/// What the calls about notices need.
+#[derive(Clone)]
+pub struct NotifyDoor {
+    /// Rules and deliveries.
+    pub journal: NotifyJournal,
+    /// Receivers of the configuration by name: channel, and the host they lead to.
+    pub receivers: Arc<BTreeMap<String, (NotifyChannel, String)>>,
+    /// Rung when rules or queue have changed.
+    pub bell: Arc<tokio::sync::Notify>,
+}
+
 /// The parts that `hub` puts together.
 pub struct Parts {
     /// Live state.
@@ -68,6 +82,8 @@ pub struct Parts {
     pub changes: ChangeStore,
     /// The rules as they run.
     pub rules: Arc<dyn RulesPort>,
+    /// Notices: their journal, and whom the hub can reach.
+    pub notify: NotifyDoor,
     /// Human commands.
     pub commands: Arc<dyn CommandPort>,
     /// MQTT over WebSocket, where the broker runs in this process.

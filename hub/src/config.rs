@@ -4,7 +4,9 @@
 //! are refused. `GREENHUB_<SECTION>_<KEY>` overrides a key (`GREENHUB_HTTP_LISTEN=0.0.0.0:80`, `GREENHUB_DATA=/srv/hub`).
 
 use anyhow::{Context, Result, bail};
+use greenhub_model::notify::NotifyChannel;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -108,6 +110,8 @@ section! {
         database: DatabaseSection = DatabaseSection::default(),
         /// People.
         accounts: AccountsSection = AccountsSection::default(),
+        /// Notices of alarms.
+        notify: Notify = Notify::default(),
         /// A NATS server to subscribe at.
         nats: Nats = Nats::default(),
         /// A NATS JetStream consumer.
@@ -220,6 +224,74 @@ section! {
 }
 
 section! {
+    /// `[notify]`
+    Notify {
+        /// Switch.
+        enabled: bool = true,
+        /// A call to a receiver takes at most this long.
+        timeout: Span = Span(Duration::from_secs(10)),
+        /// A failed delivery is tried again after this long, then after twice that, and so on.
+        retry_min: Span = Span(Duration::from_secs(5)),
+        /// Longest time between tries.
+        retry_max: Span = Span(Duration::from_secs(15 * 60)),
+        /// Tries before a delivery is given up.
+        tries_max: u32 = 20,
+        /// Rows of the journal that have come to their end go after this long.
+        retain: Span = Span(Duration::from_secs(90 * 86_400)),
+        /// Receivers may lie at private addresses; switch it off where all of them are outside.
+        private_addresses: bool = true,
+        /// Receivers by name: `[notify.receivers.NAME]`.
+        receivers: BTreeMap<String, ReceiverSection> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// `[notify.receivers.NAME]`
+    ReceiverSection {
+        /// `webhook`, `sms` or `wecom`.
+        kind: String = String::new(),
+        /// Address; for `sms` a template with `{to}`, `{text}` and `{secret}`, for `wecom` with `{secret}`.
+        url: Secret = Secret::default(),
+        /// File with the secret; a line end at its end does not count.
+        secret_file: PathBuf = PathBuf::new(),
+        /// The secret itself, where no file holds it.
+        secret: Secret = Secret::default(),
+        /// `sms`: numbers.
+        to: Vec<String> = vec![],
+        /// `sms`: template of the body; empty for a call without one.
+        body: String = String::new(),
+        /// `sms`: type of the body; values are put in as JSON texts where it says json, else percent-encoded.
+        content_type: String = "application/json".to_owned(),
+        /// `sms`: the Authorization header, with `{secret}`; empty for none.
+        authorization: Secret = Secret::default(),
+        /// `sms`: the answer must contain this; empty for any.
+        success_contains: String = String::new(),
+    }
+}
+
+impl ReceiverSection {
+    /// The channel that `kind` names, if it names one.
+    pub fn channel(&self) -> Option<NotifyChannel> {
+        match self.kind.as_str() {
+            "webhook" => Some(NotifyChannel::Webhook),
+            "sms" => Some(NotifyChannel::Sms),
+            "wecom" => Some(NotifyChannel::Wecom),
+            _ => None,
+        }
+    }
+
+    /// The secret, from its file where one is named.
+    pub fn secret(&self) -> Result<String> {
+        if self.secret_file.as_os_str().is_empty() {
+            return Ok(self.secret.0.clone());
+        }
+        let text = std::fs::read_to_string(&self.secret_file);
+        let text = text.with_context(|| format!("read {}", self.secret_file.display()))?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+section! {
     /// `[nats]`
     Nats {
         /// Switch.
@@ -315,6 +387,17 @@ impl Config {
         }
         if self.log.retain.0 < 2 * self.log.segment.0 {
             bail!("log.retain must hold at least two segments of log.segment");
+        }
+        for (name, receiver) in &self.notify.receivers {
+            if receiver.channel().is_none() {
+                bail!(
+                    "notify.receivers.{name}: kind is {:?}, expected \"webhook\", \"sms\" or \"wecom\"",
+                    receiver.kind
+                );
+            }
+        }
+        if self.notify.tries_max == 0 {
+            bail!("notify.tries_max must be at least 1");
         }
         if !matches!(self.accounts.policy.as_str(), "dengbao3" | "asvs5") {
             bail!("accounts.policy is {:?}, expected \"dengbao3\" or \"asvs5\"", self.accounts.policy);
@@ -415,10 +498,21 @@ mod tests {
     }
 
     #[test]
+    fn receivers_keep_their_secrets() {
+        let text = "[notify.receivers.ops]\nkind = \"webhook\"\nurl = \"https://x/hush\"\nsecret = \"hush\"";
+        let config = load(text, &[]).expect("good");
+        assert_eq!(config.notify.receivers["ops"].secret().expect("a secret"), "hush");
+        let effective = config.effective();
+        assert!(!effective.contains("hush"), "{effective}");
+        load(&effective, &[]).expect("what is printed is valid");
+    }
+
+    #[test]
     fn rules_across_keys_are_checked() {
         assert!(load("[mqtt]\ntls_listen = \"127.0.0.1:8883\"", &[]).is_err());
         assert!(load("[streams]\nworkers = 0", &[]).is_err());
         assert!(load("[log]\nretain = \"64MiB\"", &[]).is_err());
         assert!(load("[accounts]\npolicy = \"none\"", &[]).is_err());
+        assert!(load("[notify.receivers.ops]\nkind = \"pigeon\"", &[]).is_err());
     }
 }

@@ -12,6 +12,7 @@ mod demo;
 mod devices;
 mod export;
 mod intakes;
+mod notify;
 mod outputs;
 mod past;
 mod ports;

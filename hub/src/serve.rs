@@ -14,13 +14,14 @@ use crate::outputs::{self, SinkState, Sinks};
 use crate::past::PastLog;
 use crate::ports::{Book, Door};
 use crate::system::Overview;
-use crate::{Place, accounts, demo, state};
+use crate::{Place, accounts, demo, notify, state};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use greenhub_dashboards::live::{Live, LiveConfig};
 use greenhub_dashboards::past::PastMoments;
-use greenhub_dashboards::{AppState, Parts, ServeOptions, WebOptions};
+use greenhub_dashboards::ports::RulesPort;
+use greenhub_dashboards::{AppState, NotifyDoor, Parts, ServeOptions, WebOptions};
 use greenhub_dispatch::{OrderFilter, Orders};
 use greenhub_gateway::mqtt::{Broker, BrokerConfig, BrokerHandle, Limits, TlsConfig};
 use greenhub_gateway::protocols::json::JsonDecoder;
@@ -29,6 +30,7 @@ use greenhub_storage::changes::ChangeStore;
 use greenhub_storage::devices::DeviceCredentials;
 use greenhub_storage::history::{History, HistoryConfig};
 use greenhub_storage::log::{Clock, Log, RealDisk, SystemClock};
+use greenhub_storage::notify::NotifyJournal;
 use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, PageRequest, QuarantineStore};
 use greenhub_storage::snapshot::SnapshotStore;
 use greenhub_streams::{Streams, StreamsConfig};
@@ -144,6 +146,22 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     tokio::spawn(master.clone().watch(stop.clone()));
     tokio::spawn(state::watch_inbox(log.clone(), config.data.clone(), stop.clone()));
 
+    let rules: Arc<dyn RulesPort> = Arc::new(Desk::new(master, streams.clone(), &config.data, &stop));
+    let journal = NotifyJournal::open(db.clone()).await.context("open the journal of notices")?;
+    let bell = Arc::new(tokio::sync::Notify::new());
+    let notices = notify::start(
+        config,
+        notify::Parts {
+            journal: journal.clone(),
+            alarms: AlarmStore::new(db.clone()),
+            tables: tables.clone(),
+            rules: rules.clone(),
+            clock: clock.clone(),
+            bell: bell.clone(),
+        },
+        &stop,
+    )?;
+
     let overview = Arc::new(Overview {
         log: log.clone(),
         streams: streams.clone(),
@@ -168,7 +186,8 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         history: Arc::new(history),
         past: past.clone(),
         changes,
-        rules: Arc::new(Desk::new(master, streams.clone(), &config.data, &stop)),
+        rules,
+        notify: NotifyDoor { journal, receivers: Arc::new(notify::adapters::kinds(&config.notify)), bell },
         commands: Arc::new(Commands { log: log.clone(), waiting }),
         mqtt: Some(Arc::new(Door { doors: broker.doors(), encrypted: config.http.behind_tls })),
         ledger: {
@@ -212,6 +231,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     info!("stopping");
     stop.cancel();
     intakes.closed().await;
+    notices.ended().await;
     broker.shutdown().await;
     let ended = streams.clone();
     if let Err(error) = tokio::task::spawn_blocking(move || ended.stop()).await.context("stop the dataflow")? {

@@ -8,6 +8,7 @@
 //! accounts    users, roles, login tokens, the audit log that only grows
 //! devices     what a device must know to be let in
 //! changes     versions of the rules, requests to change them, and their back-tests
+//! notify      rules of notification, and the journal of what was told to whom
 //! ```
 //!
 //! The order of trust is the order of the list: whatever stands lower can be thrown away and computed again from what
@@ -22,5 +23,6 @@ pub mod changes;
 pub mod devices;
 pub mod history;
 pub mod log;
+pub mod notify;
 pub mod relational;
 pub mod snapshot;

@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use route::{Plan, Routing, builtin};
-pub use validate::problems;
+pub use validate::{problems, receiver_problem};
 
 /// Most members of all groups together.
 pub const MEMBERS_MAX: usize = 20_000;

@@ -59,7 +59,7 @@ pub fn problems(
 }
 
 /// What is wrong with a receiver.
-pub(super) fn receiver_problem(receiver: &Receiver, configured: &BTreeMap<String, NotifyChannel>) -> Option<String> {
+pub fn receiver_problem(receiver: &Receiver, configured: &BTreeMap<String, NotifyChannel>) -> Option<String> {
     if let Receiver::User(name) = receiver {
         return name.trim().is_empty().then(|| "接收人的用户名不能为空".into());
     }

@@ -426,7 +426,14 @@ fn scoped(username: &str, request_id: Option<String>) -> Result<String, Problem>
     }
 }
 
-async fn note(state: &AppState, caller: &Caller, action: &'static str, object: &str, outcome: Outcome, detail: &str) {
+pub(super) async fn note(
+    state: &AppState,
+    caller: &Caller,
+    action: &'static str,
+    object: &str,
+    outcome: Outcome,
+    detail: &str,
+) {
     let origin = caller.peer.to_string();
     let actor = caller.session.username.as_str();
     let entry = NewAuditEntry { at: state.now(), actor, origin: &origin, action, object, outcome, detail };

@@ -14,6 +14,7 @@ pub mod live;
 pub mod map;
 pub mod metrics;
 pub mod mqtt;
+pub mod notify;
 pub mod openapi;
 pub mod orders;
 pub mod past;

@@ -4,7 +4,7 @@ use super::{
     alarms, audit, backtests, changes, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, rules,
     session,
 };
-use super::{kpi, past, service, system, units, users};
+use super::{kpi, notify, past, service, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ use utoipa::{Modify, OpenApi};
         alarms::acknowledge_many, alarms::reset, alarms::unfold,
         service::list, service::floods, service::remove, service::give_back,
         kpi::desks, kpi::show, kpi::show_csv, kpi::handover, kpi::handover_csv,
+        notify::notifications, notify::rules, notify::put_rules, notify::deliveries, notify::test,
         orders::list, orders::get,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,
@@ -39,7 +40,7 @@ use utoipa::{Modify, OpenApi};
         rules::show, rules::versions, rules::version, rules::rollback, rules::audit, rules::restore,
         users::list, users::add, users::change, users::set_password,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, greenhub_model::kpi::TrendWidth)),
     modifiers(&Security),
     security(("bearer" = []), ("cookie" = []))
 )]

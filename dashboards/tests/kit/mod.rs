@@ -11,11 +11,12 @@ use greenhub_dashboards::ports::{
     Answer, BacktestRefusal, BacktestRequest, OrderQuery, PastPort, PastView, PortFailure, RulesPort,
 };
 use greenhub_dashboards::{
-    AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, OrderBook, Parts, Readiness,
-    ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
+    AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, NotifyDoor, OrderBook, Parts,
+    Readiness, ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
 };
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
 use greenhub_model::change::{Backtest, BacktestState};
+use greenhub_model::notify::NotifyChannel;
 use greenhub_model::order::Order;
 use greenhub_model::time::Monotonic;
 use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, OrderId, Output, ReceivedTime, Role};
@@ -23,6 +24,7 @@ use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy,
 use greenhub_storage::changes::{ChangeStore, NewVersion};
 use greenhub_storage::history::{History, HistoryConfig, HistoryWriter};
 use greenhub_storage::log::{Clock, SystemClock};
+use greenhub_storage::notify::NotifyJournal;
 use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, Page, PageRequest, QuarantineStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -205,13 +207,18 @@ impl Hub {
             live: live.clone(),
             alarms: AlarmStore::new(db.clone()),
             desks: DeskStore::new(db.clone()),
-            quarantine: QuarantineStore::new(db),
+            quarantine: QuarantineStore::new(db.clone()),
             accounts: accounts.clone(),
             orders: Arc::new(Book(live.clone())),
             history: Arc::new(history),
             past: Arc::new(PastMoments::new(Arc::new(NoPast))),
             changes: changes.clone(),
             rules: Arc::new(Rules(changes)),
+            notify: NotifyDoor {
+                journal: NotifyJournal::open(db.clone()).await.expect("the journal of notices"),
+                receivers: Arc::new([("ops".to_owned(), (NotifyChannel::Webhook, "ops.example".to_owned()))].into()),
+                bell: Arc::default(),
+            },
             commands: Arc::new(Desk { live: live.clone(), batches: batches.clone() }),
             mqtt: Some(Arc::new(Echo)),
             ledger: Arc::new(Default::default),
