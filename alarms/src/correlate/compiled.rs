@@ -69,6 +69,11 @@ impl Compiled {
         rules.filter(|rule| rule.effect.class.is_none_or(|c| c == class)).collect()
     }
 
+    /// The registry alone, and each named relation.
+    pub(super) fn relations(&self) -> impl Iterator<Item = Relation<'_>> {
+        [PARENT].into_iter().chain(self.rules.links.keys().map(String::as_str)).map(|name| self.relation(name))
+    }
+
     pub(super) fn relation(&self, name: &str) -> Relation<'_> {
         match name {
             PARENT => Relation { up: None, down: None },

@@ -5,9 +5,11 @@
 //! ids only and are rebuilt when the memory is read back.
 
 use super::rules::CorrelateRules;
+use super::words;
 use greenhub_model::alarm::{Alarm, AlarmState, Reason};
 use greenhub_model::geodesy::LonLat;
 use greenhub_model::order::OrderTrigger;
+use greenhub_model::output::AlarmChange;
 use greenhub_model::{AlarmCode, AlarmId, Class, DeviceId, ReceivedTime};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,18 +63,6 @@ pub(super) struct Link {
     pub(super) near: bool,
 }
 
-/// What the folds depend on.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Facts {
-    stands: bool,
-    active: bool,
-    since: i64,
-    raised_at: i64,
-    priority: greenhub_model::alarm::Priority,
-    place: Option<(f64, f64)>,
-    sub_district: String,
-}
-
 impl Entry {
     pub(super) fn stands(&self) -> bool {
         self.alarm.state != AlarmState::Normal
@@ -84,16 +74,62 @@ impl Entry {
         matches!(self.alarm.state, Shelved | SuppressedByDesign | OutOfService)
     }
 
-    pub(super) fn facts(&self) -> Facts {
-        Facts {
-            stands: self.stands(),
-            active: self.alarm.active,
-            since: self.since,
-            raised_at: self.alarm.raised_at,
-            priority: self.alarm.priority,
-            place: self.alarm.lon.zip(self.alarm.lat),
-            sub_district: self.alarm.sub_district.clone(),
+    /// An alarm heard of for the first time.
+    pub(super) fn new(change: &AlarmChange) -> Self {
+        Entry {
+            alarm: change.alarm.clone(),
+            since: change.event.at,
+            gone: None,
+            link: None,
+            reason: None,
+            counted: None,
+            apart: BTreeSet::new(),
+            withheld: None,
+            next: None,
+            over: None,
         }
+    }
+
+    /// Whether an index must follow this state.
+    pub(super) fn moves_to(&self, alarm: &Alarm) -> bool {
+        let own = &self.alarm;
+        own.raised_at != alarm.raised_at
+            || (own.lon, own.lat) != (alarm.lon, alarm.lat)
+            || own.sub_district != alarm.sub_district
+    }
+
+    /// Takes a state over; whether anything changed that folds depend on.
+    pub(super) fn take(&mut self, change: &AlarmChange, received: ReceivedTime, is_new: bool) -> bool {
+        let before = (self.stands(), self.alarm.active, self.since, self.alarm.priority);
+        let (was_active, was_over) = (self.alarm.active && !is_new, self.over.is_some());
+        // What comes back after it was over starts afresh.
+        let folded_under = self.alarm.folded_under.take().filter(|_| !was_over);
+        self.alarm = Alarm { folded_under, folds: self.alarm.folds, ..change.alarm.clone() };
+        let at = change.event.at;
+        if self.alarm.active {
+            if !was_active {
+                self.since = at;
+            } else if self.gone.is_none_or(|(gone_at, _)| at > gone_at) {
+                self.since = self.since.min(at);
+            }
+        } else if was_active || self.gone.is_none() {
+            self.gone = Some((self.alarm.returned_at.unwrap_or(at), received));
+        }
+        match (self.stands(), was_over) {
+            (false, false) => self.over = Some(received),
+            (true, true) => self.over = None,
+            _ => {}
+        }
+        before != (self.stands(), self.alarm.active, self.since, self.alarm.priority)
+    }
+
+    /// A person says that it is another matter than what it is folded under; false where it is not folded.
+    pub(super) fn part(&mut self, by: &str) -> bool {
+        let Some(link) = &self.link else { return false };
+        self.apart.insert(link.cause.clone());
+        self.apart.extend(self.alarm.folded_under.clone());
+        self.reason = Some(Reason { code: "undone".into(), text: words::undone(by), points: None });
+        true
     }
 
     /// What decides between two that are equally good, whatever order they came in.
@@ -108,7 +144,10 @@ impl Entry {
     }
 }
 
+/// Alarms by first raise.
 type ByTime = BTreeSet<(i64, AlarmId)>;
+/// A near rule, column and row of the grid.
+type Cell = (usize, i64, i64);
 
 /// Entries and their indexes.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -117,7 +156,7 @@ pub(super) struct Memory {
     entries: BTreeMap<AlarmId, Entry>,
     by_device: BTreeMap<DeviceId, BTreeSet<AlarmId>>,
     by_type: BTreeMap<(String, Class, AlarmCode), ByTime>,
-    grid: BTreeMap<(usize, i64, i64), ByTime>,
+    grid: BTreeMap<Cell, ByTime>,
     children: BTreeMap<AlarmId, BTreeSet<AlarmId>>,
     timers: BTreeSet<(ReceivedTime, AlarmId)>,
     /// The near rules that the grid was made for.
@@ -285,7 +324,7 @@ impl Memory {
     pub(super) fn lay_out(&mut self, rules: &CorrelateRules) {
         self.meshes = rules.near.iter().enumerate().map(|(n, r)| (n, side_deg(r.radius_m), r.codes.clone())).collect();
         self.grid.clear();
-        let all: Vec<(AlarmId, Vec<(usize, i64, i64)>)> =
+        let all: Vec<(AlarmId, Vec<Cell>)> =
             self.entries.iter().map(|(id, entry)| (id.clone(), self.cells(entry))).collect();
         for (id, cells) in all {
             let at = self.entries[&id].alarm.raised_at;
@@ -295,7 +334,7 @@ impl Memory {
         }
     }
 
-    fn cells(&self, entry: &Entry) -> Vec<(usize, i64, i64)> {
+    fn cells(&self, entry: &Entry) -> Vec<Cell> {
         let Some(place) = entry.place() else { return vec![] };
         let alarm = &entry.alarm;
         let fits = |codes: &BTreeMap<Class, Vec<AlarmCode>>| {

@@ -97,13 +97,19 @@ impl Correlator {
 
     /// Registers a device's parent, or that it hangs on nothing; folds follow with the next batch.
     pub fn register(&mut self, device: &DeviceId, parent: Option<&DeviceId>) {
-        if self.topology.set(device, parent) && !self.memory.is_empty() {
-            let relation = topology::Relation { up: None, down: None };
-            let below = self.topology.descendants(&relation, device.as_str());
-            for node in below.into_iter().map(|(node, _)| node).chain([device.as_str()]) {
-                self.pending.extend(self.memory.of_device(node).map(|entry| entry.alarm.id.clone()));
-            }
+        if !self.topology.set(device, parent) || self.memory.is_empty() {
+            return;
         }
+        let Some(compiled) = &self.compiled else {
+            // The tables are not known yet: all that stands is judged again, once.
+            return self.pending.extend(self.memory.ids().cloned());
+        };
+        let mut nodes = BTreeSet::from([device.as_str()]);
+        for relation in compiled.relations() {
+            nodes.extend(self.topology.descendants(&relation, device.as_str()).into_iter().map(|(node, _)| node));
+        }
+        let concerned = nodes.into_iter().flat_map(|node| self.memory.of_device(node));
+        self.pending.extend(concerned.map(|entry| entry.alarm.id.clone()));
     }
 
     /// Strikes a device off: it hangs on nothing. Its alarms stand until the desk says otherwise.
@@ -191,66 +197,40 @@ impl Correlator {
 
     /// Takes the state of one alarm over, and notes what depends on it.
     fn remember(&mut self, rules: &RuleSet, change: &AlarmChange, batch: &mut Batch) {
-        let (id, event) = (&change.alarm.id, &change.event);
-        let old = self.memory.take(id);
-        let before = old.as_ref().map(Entry::facts);
-        if let Some(old) = old.clone() {
-            // In again for the question below; replaced after it.
-            self.memory.put(old);
+        let id = &change.alarm.id;
+        let known = self.memory.get(id);
+        let (is_new, moves) = (known.is_none(), known.is_some_and(|entry| entry.moves_to(&change.alarm)));
+        if moves {
+            // What lay around the old place, or was raised after the old time, may be explained otherwise now.
+            self.note_dependants(rules, id, batch);
         }
-        let fresh = || Entry {
-            alarm: change.alarm.clone(),
-            since: event.at,
-            gone: None,
-            link: None,
-            reason: None,
-            counted: None,
-            apart: BTreeSet::new(),
-            withheld: None,
-            next: None,
-            over: None,
-        };
-        let mut entry = old.unwrap_or_else(fresh);
-        let (was_active, was_over) = (entry.alarm.active && before.is_some(), entry.over.is_some());
-        // What comes back after it was over starts afresh.
-        let folded_under = entry.alarm.folded_under.take().filter(|_| !was_over);
-        let folds = entry.alarm.folds;
-        entry.alarm = Alarm { folded_under, folds, ..change.alarm.clone() };
-        if entry.alarm.active {
-            if !was_active {
-                entry.since = event.at;
-            } else if entry.gone.is_none_or(|(gone_at, _)| event.at > gone_at) {
-                entry.since = entry.since.min(event.at);
+        let changed = match (is_new, moves) {
+            (true, _) => {
+                let mut entry = Entry::new(change);
+                entry.take(change, batch.received, true);
+                self.memory.put(entry);
+                true
             }
-        } else if was_active || entry.gone.is_none() {
-            let gone_at = entry.alarm.returned_at.unwrap_or(event.at);
-            entry.gone = Some((gone_at, batch.received));
-        }
-        match (entry.stands(), was_over) {
-            (false, false) => entry.over = Some(batch.received),
-            (true, true) => entry.over = None,
-            _ => {}
-        }
-        if event.kind == AlarmEventKind::Unfolded
-            && let Some(link) = &entry.link
+            (_, true) => {
+                let mut entry = self.memory.take(id).expect("known a few lines above");
+                entry.take(change, batch.received, false);
+                self.memory.put(entry);
+                true
+            }
+            _ => self.memory.get_mut(id).is_some_and(|entry| entry.take(change, batch.received, false)),
+        };
+        if change.event.kind == AlarmEventKind::Unfolded
+            && let Some(entry) = self.memory.get_mut(id)
+            && entry.part(&change.event.by)
         {
-            let apart = [Some(link.cause.clone()), entry.alarm.folded_under.clone()];
-            entry.apart.extend(apart.into_iter().flatten());
-            let text = words::undone(&event.by);
-            entry.reason = Some(Reason { code: "undone".into(), text, points: None });
             batch.undone.insert(id.clone());
             batch.dirty.insert(id.clone());
             batch.moved.insert(id.clone());
         }
         batch.touched.insert(id.clone());
-        if before.as_ref() != Some(&entry.facts()) {
+        if changed {
             batch.dirty.insert(id.clone());
             self.note_dependants(rules, id, batch);
-            self.memory.take(id);
-            self.memory.put(entry);
-            self.note_dependants(rules, id, batch);
-        } else if let Some(known) = self.memory.get_mut(id) {
-            *known = entry;
         }
     }
 
@@ -272,12 +252,13 @@ impl Correlator {
                     dress(entry, &mut change.alarm);
                 }
                 change.event.called &= change.alarm.folded_under.is_none();
-                let call = change.event.called.then(|| change.alarm.clone());
-                out.push(Output::Alarm(change));
-                if let Some(alarm) = call {
-                    batch.called.insert(alarm.id.clone());
-                    self.floods.call(&rules.correlate.desks, &alarm, batch.received, out);
+                let mut floods = vec![];
+                if change.event.called {
+                    batch.called.insert(change.alarm.id.clone());
+                    self.floods.call(&rules.correlate.desks, &change.alarm, batch.received, &mut floods);
                 }
+                out.push(Output::Alarm(change));
+                out.append(&mut floods);
             }
             Output::Order(trigger) => match self.memory.get_mut(&trigger.alarm) {
                 Some(entry) if entry.alarm.folded_under.is_some() => entry.withheld = Some(trigger),
@@ -301,9 +282,9 @@ impl Correlator {
                 (Some(Some(_)), None) if !batch.undone.contains(id) => Some(AlarmEventKind::Unfolded),
                 _ => None,
             };
-            let text = entry.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default();
-            let calls = entry.alarm.active && !entry.hidden() && !batch.called.contains(id);
             if let Some(kind) = spoken {
+                let text = entry.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default();
+                let calls = entry.alarm.active && !entry.hidden() && !batch.called.contains(id);
                 let called = kind == AlarmEventKind::Unfolded && calls;
                 out.push(self.event(entry, batch, kind, text, called));
                 if called {

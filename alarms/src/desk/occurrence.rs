@@ -39,6 +39,12 @@ pub(super) struct Occurrence {
     pub(super) weighed: Weighed,
     #[serde(default)]
     pub(super) chatter: Chatter,
+    /// It chatters: further raises do not call until it was quiet for the window.
+    #[serde(default)]
+    chattering: bool,
+    /// When a raise that did not call is called after all, if it still holds then: the chattering has settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settles_at: Option<ReceivedTime>,
     /// Requests answered, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) answered: VecDeque<Answered>,
@@ -146,6 +152,8 @@ impl Occurrence {
             re_alarm_at: None,
             weighed,
             chatter: Chatter::default(),
+            chattering: false,
+            settles_at: None,
             answered: VecDeque::new(),
         }
     }
@@ -179,12 +187,24 @@ impl Occurrence {
         }
     }
 
-    /// Notes that the condition came on, for the chatter count.
-    pub(super) fn note_raise(&mut self, rules: &RuleSet, at: i64) {
+    /// Notes that the condition came on. Where it chattered already and was not quiet since, the raise will not call.
+    pub(super) fn note_raise(&mut self, rules: &RuleSet, condition: &Condition) {
         let table = &rules.merge;
-        if self.chatter.raise(at, table.chatter_raises as usize, table.chatter_window_ms) {
+        let quiet = self.chatter.newest().is_none_or(|newest| condition.at - newest > table.chatter_window_ms);
+        self.chattering &= !quiet;
+        self.settles_at = self
+            .chattering
+            .then(|| ReceivedTime(condition.received.0.saturating_add(table.chatter_window_ms.saturating_mul(1000))));
+        if self.chatter.raise(condition.at, table.chatter_raises as usize, table.chatter_window_ms) {
+            self.chattering = true;
             self.explain("chattering", merge::chattering(table));
         }
+    }
+
+    /// Takes a call back that nobody hears because the alarm chatters.
+    fn hush(&mut self) {
+        self.memories.annunciations = self.memories.annunciations.saturating_sub(1);
+        self.alarm.annunciations = self.memories.annunciations;
     }
 
     /// Raises severity and priority to what `severity` asks for; never lowers the severity.
@@ -254,6 +274,7 @@ impl Occurrence {
         self.alarm.last_position = self.alarm.last_position.max(change.condition.position);
         let mut said = Said::from(change);
         match self.step(rules, event) {
+            Ok(true) if said.kind == AlarmEventKind::Raised && self.settles_at.is_some() => self.hush(),
             Ok(called) => said.called = called,
             Err(_) => said.kind = AlarmEventKind::Repeated,
         }
@@ -288,6 +309,9 @@ impl Occurrence {
         let called = step(&mut self.memories, options, event)?;
         if called || !self.memories.active {
             self.re_alarm_at = None;
+        }
+        if !self.memories.active {
+            self.settles_at = None;
         }
         let alarm = &mut self.alarm;
         alarm.state = self.memories.state();
@@ -344,7 +368,7 @@ impl Occurrence {
     pub(super) fn deadline(&self) -> Option<ReceivedTime> {
         let shelf = self.memories.shelf.as_ref().map(|shelf| ReceivedTime::from_millis(shelf.until));
         let re_alarm = self.re_alarm_at.filter(|_| !self.memories.hidden());
-        [shelf, re_alarm, self.weighed.again].into_iter().flatten().min()
+        [shelf, re_alarm, self.settles_at, self.weighed.again].into_iter().flatten().min()
     }
 
     /// Does what time alone does: ends a shelf, calls again, weighs anew. Events are dated when they were due.
@@ -358,6 +382,10 @@ impl Occurrence {
         while let Some(due) = self.deadline().filter(|at| *at <= received) {
             if self.weighed.again == Some(due) {
                 self.reprioritise(rules, due, position, out);
+                continue;
+            }
+            if self.settles_at == Some(due) {
+                self.settle(rules, due, position, out);
                 continue;
             }
             let shelf_over = self.memories.shelf.as_ref().is_some_and(|s| ReceivedTime::from_millis(s.until) <= due);
@@ -385,6 +413,25 @@ fn context<'a>(alarm: &'a Alarm, weighed: &Weighed) -> Context<'a> {
         place,
         now: Some(weighed.at),
         waited: weighed.waited,
+    }
+}
+
+impl Occurrence {
+    /// The chattering is over and the condition still holds: the raise that was hushed calls now, unless somebody has seen
+    /// it meanwhile.
+    fn settle(&mut self, rules: &RuleSet, due: ReceivedTime, position: Position, out: &mut Vec<DeskOutput>) {
+        self.settles_at = None;
+        self.chattering = false;
+        let seen = self.memories.acked && self.options(rules).ack_required;
+        if self.memories.hidden() || seen {
+            return;
+        }
+        self.memories.annunciations += 1;
+        self.alarm.annunciations = self.memories.annunciations;
+        let text = merge::settled();
+        let at = due.millis();
+        let kind = AlarmEventKind::Raised;
+        self.say(Said { kind, at, position, by: HUB, text: &text, value: None, called: true }, out);
     }
 }
 

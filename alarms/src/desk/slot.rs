@@ -197,7 +197,7 @@ impl Slot {
         }
         occurrence.worsen(rules, &kind, severity);
         occurrence.trip(condition);
-        occurrence.note_raise(rules, condition.at);
+        occurrence.note_raise(rules, condition);
         occurrence.alarm.returned_at = None;
         occurrence.cover(covers);
         occurrence.take(rules, Event::On, change(AlarmEventKind::Raised), out);

@@ -133,10 +133,15 @@ pub fn escalated(from: Severity, to: Severity) -> String {
 /// Why an alarm is called chattering.
 pub fn chattering(rules: &MergeRules) -> String {
     format!(
-        "{} 内触发 {} 次，属抖动告警，请检查死区与延时设置",
-        duration_label(rules.chatter_window_ms),
-        rules.chatter_raises
+        "{window} 内触发 {} 次，属抖动告警，安静满 {window}之前不再逐次提示；请检查死区与延时设置",
+        rules.chatter_raises,
+        window = duration_label(rules.chatter_window_ms)
     )
+}
+
+/// Why an alarm that chattered calls again.
+pub fn settled() -> String {
+    "抖动已停止，条件仍然存在，重新提示".into()
 }
 
 /// Several sources state the same alarm.

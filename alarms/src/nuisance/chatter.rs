@@ -13,6 +13,11 @@ pub struct Chatter {
 }
 
 impl Chatter {
+    /// The newest raise, event time.
+    pub fn newest(&self) -> Option<i64> {
+        self.raises.back().copied()
+    }
+
     /// Notes a raise at `at` (event time, Unix ms) and says whether the alarm chatters now: `raises` of them within
     /// `window_ms`, ends included. A raise older than the newest counts where it belongs.
     pub fn raise(&mut self, at: i64, raises: usize, window_ms: i64) -> bool {

@@ -1,6 +1,7 @@
 //! Proofs of the desk: scenarios, reference, order, restart, scale, and that forgetting never shows.
 
 mod bounds;
+mod chatter;
 mod properties;
 mod scenarios;
 
