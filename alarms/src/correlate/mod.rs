@@ -39,7 +39,7 @@ use crate::merge;
 use crate::rules::RuleSet;
 use compiled::Compiled;
 use floods::Floods;
-use greenhub_model::alarm::{Alarm, AlarmEvent, AlarmEventKind, Reason};
+use greenhub_model::alarm::{Alarm, AlarmEvent, AlarmEventKind};
 use greenhub_model::output::{AlarmChange, Flood, Output};
 use greenhub_model::{AlarmId, DeviceId, Position, ReceivedTime};
 use memory::{Entry, Memory};

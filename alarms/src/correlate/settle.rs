@@ -95,12 +95,12 @@ impl Correlator {
 
     /// The alarm at the end of the chain of explanations; none where the alarm itself is that end.
     fn top(&self, id: &AlarmId) -> Option<AlarmId> {
-        let mut path = vec![self.memory.get(id)?];
-        let mut seen = BTreeSet::from([id]);
+        let own = self.memory.get(id)?;
+        own.link.as_ref()?;
+        let mut path = vec![own];
         while let Some(next) = path.last().and_then(|entry| entry.link.as_ref()) {
             let Some(entry) = self.memory.get(&next.cause) else { break };
-            if !seen.insert(&entry.alarm.id) {
-                let from = path.iter().position(|known| known.alarm.id == entry.alarm.id)?;
+            if let Some(from) = path.iter().position(|known| known.alarm.id == entry.alarm.id) {
                 let first = (from..path.len()).min_by(|a, b| path[*a].rank().cmp(&path[*b].rank()))?;
                 path.truncate(first + 1);
                 break;
