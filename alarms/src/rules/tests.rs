@@ -109,6 +109,9 @@ fn limits_that_contradict_each_other_are_found() {
     assert!(again(|l| l.severity = Severity::Major)[0].contains("更远离正常范围"));
     assert!(again(|l| (l.severity, l.limit) = (Severity::Major, 16.0))[0].contains("更远离正常范围"));
     assert_eq!(again(|l| (l.severity, l.limit) = (Severity::Major, 5.0)), Vec::<String>::new());
+    // A limit for one kind stands beside those for every kind.
+    let of_kind = again(|l| (l.kind, l.side) = (Some("terminal".into()), LimitSide::High));
+    assert!(of_kind[0].contains("相互矛盾"), "{of_kind:?}");
 }
 
 #[test]

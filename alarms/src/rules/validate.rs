@@ -289,15 +289,22 @@ fn pairs_of_limits(rules: &RuleSet, found: &mut Findings) {
         (rule.class, &rule.point, &rule.kind)
     };
     order.sort_by(|a, b| key(*a).cmp(&key(*b)).then(a.cmp(b)));
-    for group in order.chunk_by(|a, b| key(*a) == key(*b)) {
-        if group.len() > LIMITS_PER_POINT_MAX {
-            let text = format!("同一测点有 {} 条限值，最多 {LIMITS_PER_POINT_MAX} 条，请合并", group.len());
-            found.add(format!("limits[{}]", group[LIMITS_PER_POINT_MAX]), text);
-            continue;
-        }
-        for (nth, later) in group.iter().enumerate() {
-            for earlier in &group[..nth] {
-                pair(*earlier, &rules.limits[*earlier], *later, &rules.limits[*later], found);
+    // A rule without a kind holds for every kind, so each kind's limits must also go with those.
+    let place = |index: usize| (rules.limits[index].class, &rules.limits[index].point);
+    for of_point in order.chunk_by(|a, b| place(*a) == place(*b)) {
+        let general = of_point.partition_point(|index| rules.limits[*index].kind.is_none());
+        for group in of_point.chunk_by(|a, b| key(*a) == key(*b)) {
+            if group.len() > LIMITS_PER_POINT_MAX {
+                let text = format!("同一测点有 {} 条限值，最多 {LIMITS_PER_POINT_MAX} 条，请合并", group.len());
+                found.add(format!("limits[{}]", group[LIMITS_PER_POINT_MAX]), text);
+                continue;
+            }
+            let specific = rules.limits[group[0]].kind.is_some();
+            let others = if specific { &of_point[..general.min(LIMITS_PER_POINT_MAX)] } else { &[] };
+            for (nth, later) in group.iter().enumerate() {
+                for earlier in others.iter().chain(&group[..nth]) {
+                    pair(*earlier, &rules.limits[*earlier], *later, &rules.limits[*later], found);
+                }
             }
         }
     }

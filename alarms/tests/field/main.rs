@@ -5,6 +5,7 @@
 
 mod boston;
 mod cern;
+mod process;
 mod telecom;
 
 use greenhub_alarms::Condition;

@@ -91,7 +91,7 @@ fn acknowledge_all(district: &District, report: &ReplayReport) {
     }
 }
 
-fn run(batches: &[Batch], workers: usize) -> ReplayReport {
+pub fn run(batches: &[Batch], workers: usize) -> ReplayReport {
     let options = ReplayOptions { workers, ..ReplayOptions::default() };
     replay(|| Ok(recorded(batches)), None, decoder(), &options).expect("replays")
 }
@@ -196,7 +196,7 @@ fn candidate_rules_show_what_they_would_have_changed() {
 }
 
 /// The outputs of a run that is stopped and started again after every `every`th batch, with `workers` in turn.
-fn interrupted(batches: &[Batch], every: usize, workers: &[usize]) -> Vec<BatchOutput> {
+pub fn interrupted(batches: &[Batch], every: usize, workers: &[usize]) -> Vec<BatchOutput> {
     let dir = tempfile::tempdir().expect("a directory");
     let clock = TestClock::at(START_MS);
     // A second log, grown part by part, so that each stop falls on the boundary we mean.

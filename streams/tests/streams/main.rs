@@ -5,3 +5,4 @@ mod kit;
 mod ledger;
 mod past;
 mod scenarios;
+mod watches;

@@ -80,8 +80,11 @@ impl Device {
             if !(near || self.fences.0.contains_key(&rule.id)) || !rule.concerns(&self.profile) {
                 continue;
             }
-            let fresh = || Known { code: rule.code.clone(), memory: FenceMemory::default() };
-            let known = self.fences.0.entry(rule.id.clone()).or_insert_with(fresh);
+            if !self.fences.0.contains_key(&rule.id) {
+                let fresh = Known { code: rule.code.clone(), memory: FenceMemory::default() };
+                self.fences.0.insert(rule.id.clone(), fresh);
+            }
+            let Some(known) = self.fences.0.get_mut(&rule.id) else { continue };
             fence::judge(fenced, &mut known.memory, fix, &mut scratch);
             edges.extend(scratch.drain(..).map(|edge| (fenced.clone(), edge)));
         }
