@@ -54,6 +54,15 @@ interface Said {
   revision?: number
 }
 
+/** A past moment that is open, and how its clock stands. */
+export interface PastMoment {
+  id: string
+  now: number
+  speed: number
+  ready: boolean
+  ended: boolean
+}
+
 interface ById {
   path: { id: string }
 }
@@ -75,6 +84,7 @@ export interface ReportWrites {
 
 /** GET calls: `{name}` in a path is filled from `path`. */
 export interface Reads extends ReportReads {
+  '/api/v1/past/{id}': { answer: PastMoment; query: object } & ById
   '/api/v1/changes': { answer: Page<Change>; query: Paging & { state?: string; requester?: string; overdue?: boolean } }
   '/api/v1/changes/{id}': { answer: ChangeDetail; query: object } & ById
   '/api/v1/changes/{id}/rules': { answer: unknown; query: object } & ById
@@ -128,6 +138,9 @@ export interface Writes extends ReportWrites {
   'DELETE /api/v1/changes/{id}/backtest': { body: null; answer: null } & ById
   'POST /api/v1/rules/versions/{id}/rollback': { body: { reason?: string }; answer: ChangeDetail } & ById
   'POST /api/v1/rules/restore': { body: { comment: string }; answer: null }
+  'POST /api/v1/past': { body: { at: number; speed?: number }; answer: PastMoment }
+  'PUT /api/v1/past/{id}/speed': { body: { speed: number }; answer: PastMoment } & ById
+  'DELETE /api/v1/past/{id}': { body: null; answer: null } & ById
   'POST /api/v1/session': { body: { username: string; password: string }; answer: Session }
   'PUT /api/v1/session/password': { body: { current: string; password: string }; answer: null }
   'DELETE /api/v1/session': { body: null; answer: null }

@@ -4,6 +4,7 @@ import { ApiError, write } from '@/api/client'
 import type { Alarm, BulkAnswer, Witness } from '@/api/types'
 import { t } from '@/i18n'
 import * as hub from '@/live/hub'
+import { past } from '@/live/past'
 
 /** Ids with an act under way. */
 export const busy = shallowReactive(new Set<string>())
@@ -18,6 +19,10 @@ function fail(error: unknown): void {
 
 async function act(id: string, call: () => Promise<{ alarm: Alarm }>): Promise<Alarm | null> {
   if (busy.has(id)) return null
+  if (past.open) {
+    fail(t('past.readOnly'))
+    return null
+  }
   busy.add(id)
   failure.text = ''
   try {
@@ -70,6 +75,10 @@ const BULK_MAX = 500
 /** Acknowledges many; what the socket tells us later is the truth. Failures come back as words. */
 export async function acknowledgeAll(ids: readonly string[], comment: string): Promise<BulkAnswer> {
   const all: BulkAnswer = { done: [], refused: [] }
+  if (past.open) {
+    fail(t('past.readOnly'))
+    return all
+  }
   for (const id of ids) busy.add(id)
   failure.text = ''
   try {

@@ -22,7 +22,7 @@ export function useView(): ViewState {
       const next = JSON.stringify(query)
       if (next === written || route.path !== '/map') return
       written = next
-      void router.replace({ path: '/map', query })
+      void router.replace({ path: '/map', query: { ...query, past: route.query.past } })
     })
   })
   watch(skin, (value) => {

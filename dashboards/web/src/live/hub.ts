@@ -38,7 +38,10 @@ export const status = shallowReactive({
   ready: false,
 })
 
-const clock = newClock()
+let clock = newClock()
+let path = '/api/v1/live'
+/** The clock of a past moment: what it showed when it was last asked, and how fast it plays. */
+let playing: { now: number; asked: number; speed: number } | null = null
 const mind = link.newLink()
 let socket: WebSocket | null = null
 let changes: Changes = noChanges()
@@ -53,7 +56,25 @@ const readers = new Set<FrameReader>()
 
 /** The hub's time now. */
 export function now(): number {
+  if (playing !== null) return playing.now + (Date.now() - playing.asked) * playing.speed
   return hubTime(clock, Date.now())
+}
+
+/** Follows the clock of a past moment from here on; null follows the hub's again. */
+export function play(moment: { now: number; speed: number } | null): void {
+  playing = moment === null ? null : { ...moment, asked: Date.now() }
+}
+
+/** Listens to another socket that speaks like the live one: a past moment, or the present again. */
+export function tune(to: string | null): void {
+  const next = to ?? '/api/v1/live'
+  if (next === path) return
+  path = next
+  clock = newClock()
+  forget()
+  if (mind.phase === 'idle' || mind.phase === 'stopped') return
+  drop()
+  perform(link.start(mind, performance.now()))
 }
 
 export type Held = Cursor | null
@@ -113,7 +134,7 @@ function drop(): void {
 
 function connect(): void {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
-  const opened = new WebSocket(`${scheme}://${location.host}/api/v1/live`)
+  const opened = new WebSocket(`${scheme}://${location.host}${path}`)
   socket = opened
   let spoke = false
   opened.onopen = () => {
