@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks in release mode, beside mosquitto in the same run. Results go to target/bench.md; docs/benchmarks.md keeps a run.
-#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [alarms] [viewers] [parts]
+#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [alarms] [viewers] [browser] [parts]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,6 +17,9 @@ wants() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
 for part in ingest forward puback pipeline latency alarms viewers; do
   if wants "$part"; then target/release/greenhub-bench "$part" | tee -a "$out"; fi
 done
+if wants browser; then
+  node tests/browser/bench.mjs | tee -a "$out"
+fi
 if wants parts; then
   {
     echo "Parts, one JSON line each:"

@@ -41,6 +41,8 @@ export class LabelCanvas {
       labels.map((l) => `|${l.text}:${l.code}:${Math.round(l.x)}:${Math.round(l.y)}:${l.rank}`).join('')
     if (signature === this.drawn) return
     this.drawn = signature
+    // An empty layer over the whole map costs a blend of every pixel at every frame.
+    this.canvas.style.visibility = labels.length === 0 ? 'hidden' : 'visible'
     const w = Math.round(width * dpr)
     const h = Math.round(height * dpr)
     if (this.canvas.width !== w) this.canvas.width = w

@@ -32,6 +32,7 @@ import { FlatRenderer } from './flat'
 import { LabelCanvas, type Label } from './labels'
 import { Flag, Marks, type Look } from './marks'
 import { latitude, longitude, mercatorX, mercatorY, originMatrix, toScreen, type Origin } from './mercator'
+import { drew, frameBegins, newPace, pauseOf } from './pace'
 import { PickGrid } from './pick'
 import type { Frame, MarkRenderer, TrackLine } from './renderer'
 import { WebglRenderer } from './webgl'
@@ -94,6 +95,7 @@ export class Stage {
   private drawnAt = 0
   private frame = 0
   private frames: number[] = []
+  private readonly pace = newPace()
   private grid: { at: number; grid: PickGrid; list: { marks: Marks; slot: number }[] } | null = null
   private stops: (() => void)[] = []
   private readonly calm = window.matchMedia('(prefers-reduced-motion: reduce)')
@@ -388,7 +390,11 @@ export class Stage {
     const now = performance.now()
     this.frames.push(now)
     while (this.frames.length > 0 && now - (this.frames[0] ?? now) > 1_000) this.frames.shift()
-    if (this.needsDraw || this.animates()) this.draw()
+    frameBegins(this.pace, now / 1000)
+    if (this.needsDraw || (pageTime() - this.drawnAt >= pauseOf(this.pace) && this.animates())) {
+      this.draw()
+      drew(this.pace, now / 1000)
+    }
   }
 
   /**
