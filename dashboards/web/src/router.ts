@@ -28,6 +28,7 @@ export const router = createRouter({
         { path: 'handover', component: () => import('./pages/HandoverPage.vue'), meta: { title: 'nav.handover' } },
         { path: 'changes', component: () => import('./pages/ChangesPage.vue'), meta: { title: 'nav.changes' } },
         { path: 'changes/:id(new|\\d+)', component: () => import('./pages/ChangePage.vue'), meta: { title: 'nav.changes' } },
+        { path: 'notify', component: () => import('./pages/NotifyPage.vue'), meta: { title: 'nav.notify' } },
         { path: 'quarantine', component: () => import('./pages/QuarantinePage.vue'), meta: { title: 'nav.quarantine' } },
         { path: 'ledger', component: () => import('./pages/LedgerPage.vue'), meta: { title: 'nav.ledger' } },
       ],

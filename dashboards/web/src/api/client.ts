@@ -67,23 +67,14 @@ interface ById {
   path: { id: string }
 }
 
-/** GET calls of KPI, hand-over and notification. */
-export interface ReportReads {
+/** GET calls: `{name}` in a path is filled from `path`. */
+export interface Reads {
   '/api/v1/desks': { answer: DeskName[]; query: object }
   '/api/v1/alarm-kpi': { answer: KpiReport; query: Period & { trend?: 'hour' | 'day' } }
   '/api/v1/handover': { answer: Handover; query: Period }
   '/api/v1/notifications': { answer: Notifications; query: { after?: number; limit?: number } }
   '/api/v1/notify/rules': { answer: NotifyAnswer; query: object }
   '/api/v1/notify/deliveries': { answer: Page<Delivery>; query: Paging & { state?: string } }
-}
-
-export interface ReportWrites {
-  'PUT /api/v1/notify/rules': { body: NotifyRules; answer: NotifyAnswer }
-  'POST /api/v1/notify/test': { body: { receiver: Receiver }; answer: { seq: number } }
-}
-
-/** GET calls: `{name}` in a path is filled from `path`. */
-export interface Reads extends ReportReads {
   '/api/v1/past/{id}': { answer: PastMoment; query: object } & ById
   '/api/v1/changes': { answer: Page<Change>; query: Paging & { state?: string; requester?: string; overdue?: boolean } }
   '/api/v1/changes/{id}': { answer: ChangeDetail; query: object } & ById
@@ -114,7 +105,9 @@ export interface Reads extends ReportReads {
 }
 
 /** Calls that change something. */
-export interface Writes extends ReportWrites {
+export interface Writes {
+  'PUT /api/v1/notify/rules': { body: NotifyRules; answer: NotifyAnswer }
+  'POST /api/v1/notify/test': { body: { receiver: Receiver }; answer: { seq: number } }
   'POST /api/v1/changes': {
     body: { title: string; reason: string; base?: number; effective_at?: number | null; edits?: Edit[]; restore?: number }
     answer: ChangeDetail

@@ -5,9 +5,10 @@
  * The document marks members that may be null as optional; the server always sends them, hence `Whole`. Tracks and
  * histories are tuples here and plain arrays in the document, so only their paths are held against it.
  */
-import type { Reads, ReportReads, ReportWrites, Writes } from './client'
+import type { Reads, Writes } from './client'
 import type { components, paths } from './schema'
 import type * as Changes from './change'
+import type * as Reports from './report'
 import type * as Ours from './types'
 
 type Theirs = components['schemas']
@@ -23,10 +24,7 @@ type Reads_<Sent, Read> = [Whole<Sent>] extends [Read] ? true : { sent: Whole<Se
 /** The same words, none more, none less. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : { missing: Exclude<B, A> }) : { extra: Exclude<A, B> }
 
-/** Calls whose server side comes with reports and notification; held against the document from then on. */
-type Held = Exclude<keyof Reads, keyof ReportReads>
-type HeldWrites = Exclude<keyof Writes, keyof ReportWrites>
-type PathsOfWrites = { [K in HeldWrites]: K extends `${string} ${infer P}` ? P : never }[HeldWrites]
+type PathsOfWrites = { [K in keyof Writes]: K extends `${string} ${infer P}` ? P : never }[keyof Writes]
 
 /** A line that does not hold makes `true` unassignable and names the difference. */
 export const proofs: [
@@ -46,6 +44,10 @@ export const proofs: [
   Reads_<Theirs['SystemInfo'], Ours.SystemView>,
   Reads_<Theirs['LoginAnswer'], Ours.Session>,
   Reads_<Theirs['Person'], Ours.SessionUser>,
+  Reads_<Theirs['KpiReport'], Reports.KpiReport>,
+  Reads_<Theirs['Handover'], Reports.Handover>,
+  Reads_<Theirs['Delivery'], Reports.Delivery>,
+  Reads_<Theirs['Notifications'], Reports.Notifications>,
   Reads_<Theirs['Change'], Changes.Change>,
   Reads_<Theirs['RulesAudit'], Changes.RuleAudit>,
   Reads_<Theirs['VersionInfo'], Omit<Changes.RuleVersion, 'origin'>>,
@@ -59,9 +61,9 @@ export const proofs: [
   Same<Theirs['Role'], Ours.Role>,
   Same<Theirs['Channel'], Ours.Channel>,
   Same<Theirs['Reject']['reason'], Ours.RejectCode>,
-  Same<Held, Held & keyof paths>,
+  Same<keyof Reads, keyof Reads & keyof paths>,
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
-  true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
   true, true, true, true, true, true, true, true, true, true, true, true,
 ]

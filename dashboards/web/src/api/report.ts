@@ -46,8 +46,9 @@ export interface Standing extends OneAlarm {
 export interface ResponseRow {
   priority: Priority | null
   count: number
-  median_ms: number
-  p90_ms: number
+  /** None where nobody did it. */
+  median_ms: number | null
+  p90_ms: number | null
 }
 
 export interface KpiReport {
@@ -58,11 +59,12 @@ export interface KpiReport {
   complete: boolean
   called: number
   table: KpiRow[]
-  peak: { at: number; count: number }
+  /** The fullest ten minutes; none where nobody was called. */
+  peak: { at: number; count: number } | null
   bins: { total: number; over: number }
   flood: { ms: number; share: number; spans: { from: number; to: number | null; called: number }[] }
   top: TopRow[]
-  chattering: (OneAlarm & { bursts: number; count: number })[]
+  chattering: (OneAlarm & { bursts: number | null; count: number })[]
   fleeting: (OneAlarm & { count: number })[]
   stale: Standing[]
   priorities: { priority: Priority; count: number; share: number; target: number; verdict: Verdict }[]
@@ -148,7 +150,7 @@ export interface Notice {
   priority: Priority | null
   title: string
   text: string
-  alarms: { alarm: string; device: string; device_name: string; code: string; title: string; priority: Priority; sub_district: string; firing: boolean; called_at: number }[]
+  alarms: { alarm: string; device: string; device_name: string; class: DeviceClass; code: string; title: string; priority: Priority; sub_district: string; firing: boolean; called_at: number }[]
   total: number
 }
 
@@ -158,7 +160,7 @@ export interface Delivery {
   seq: number
   key: string
   at: number
-  channel: string
+  channel: 'page' | 'webhook' | 'sms' | 'wecom'
   receiver: string
   state: DeliveryState
   tries: number

@@ -1,6 +1,7 @@
 /** English; exactly the keys of the Chinese. */
 import type { Words } from './zh'
 import desk from './en/desk'
+import notify from './en/notify'
 import change from './en/change'
 import report from './en/report'
 
@@ -400,6 +401,7 @@ const en: Words = {
   desk,
   report,
   change,
+  notify,
   keys: {
     title: 'Keyboard shortcuts',
     move: 'Move in the list',

@@ -1,5 +1,6 @@
 /** The words of the interface. Chinese is the source; every other language has exactly these keys. */
 import desk from './zh/desk'
+import notify from './zh/notify'
 import change from './zh/change'
 import report from './zh/report'
 
@@ -399,6 +400,7 @@ const zh = {
   desk,
   report,
   change,
+  notify,
   keys: {
     title: '键盘快捷键',
     move: '在列表中上下移动',

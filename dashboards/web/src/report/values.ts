@@ -4,8 +4,8 @@ import { clockAge } from '@/format'
 /** A value of the KPI table: shares arrive as 0 to 1 and are read as per cent. */
 export function kpiText(value: number | null, unit: string): string {
   if (value === null || !Number.isFinite(value)) return '—'
-  if (unit === 'share' || unit === '1' || unit === '%') {
-    const percent = unit === '%' ? value : value * 100
+  if (unit === 'share' || unit === '%') {
+    const percent = value * 100
     return `${trimmed(percent, percent >= 10 ? 0 : percent >= 1 ? 1 : 2)}%`
   }
   return trimmed(value, Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2)
