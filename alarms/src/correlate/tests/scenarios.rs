@@ -226,3 +226,35 @@ fn a_batch_without_alarms_passes_as_it_is() {
     assert_eq!(hub.full(1, vec![done.clone()]), [done]);
     assert_eq!(hub.correlator, before);
 }
+
+#[test]
+fn the_grid_misses_nobody_within_the_radius_at_any_latitude() {
+    let rules = RuleSet::builtin();
+    for lat in [0.0001, 31.23, -33.9, 59.9, 78.2] {
+        let mut memory = memory::Memory::default();
+        memory.lay_out(&rules.correlate);
+        let mut places = vec![];
+        for n in 0..200i32 {
+            let (east, north) = (f64::from(n * 37 % 101) / 1e4, f64::from(n * 53 % 97) / 1e4);
+            let mut one = alarm(&format!("ODR-{n}"), "ODOUR_HIGH", 0);
+            (one.lon, one.lat) = (Some(10.0 + east), Some(lat + north));
+            let Output::Alarm(change) = change(one, AlarmEventKind::Raised, 0) else {
+                unreachable!("made as an alarm")
+            };
+            let entry = Entry::new(&change);
+            places.push((entry.alarm.id.clone(), entry.place().expect("a place")));
+            memory.put(entry);
+        }
+        let mut near = 0;
+        for (_, here) in &places {
+            let found: BTreeSet<_> =
+                memory.around(0, *here, 200.0, i64::MIN, i64::MAX).iter().map(|e| e.alarm.id.clone()).collect();
+            for (id, there) in places.iter().filter(|(_, there)| here.distance_m(*there) <= 200.0) {
+                assert!(found.contains(id), "{there:?} lies near {here:?}");
+                near += 1;
+            }
+            assert!(lat > 70.0 || found.len() < places.len(), "the grid narrows the search");
+        }
+        assert!(near > 2 * places.len(), "there is something to miss: {near}");
+    }
+}
