@@ -72,7 +72,7 @@ impl Master {
         if recorded(config, &master.log)?.as_ref() == Some(&wanted) {
             master.in_log.store(newest.row.number, Ordering::Release);
         } else {
-            master.into_log(&newest).await?;
+            master.append_to_log(&newest).await?;
         }
         Ok(master)
     }
@@ -81,7 +81,7 @@ impl Master {
         self.store.newest().await.context("read the rules")?.context("there is no version of the rules")
     }
 
-    async fn into_log(&self, version: &RuleVersion) -> Result<()> {
+    async fn append_to_log(&self, version: &RuleVersion) -> Result<()> {
         let change = ConfigChange::Rules { rules: version.rules.clone() };
         state::append_changes(&self.log, &version.row.author, &[change]).await?;
         self.in_log.store(version.row.number, Ordering::Release);
@@ -112,7 +112,7 @@ impl Master {
         }
         let newest = self.newest().await?;
         if newest.row.number > self.in_log.load(Ordering::Acquire) {
-            self.into_log(&newest).await?;
+            self.append_to_log(&newest).await?;
         }
         Ok(())
     }
@@ -265,7 +265,7 @@ impl RulesPort for Desk {
         Box::pin(async move {
             let failure = |error: anyhow::Error| PortFailure(format!("{error:#}"));
             let newest = self.master.newest().await.map_err(failure)?;
-            self.master.into_log(&newest).await.map_err(failure)
+            self.master.append_to_log(&newest).await.map_err(failure)
         })
     }
 
