@@ -293,7 +293,8 @@ fn the_sentences_say_what_stands_against_what() {
         "t" => ("炉膛温度".to_owned(), "°C".to_owned()),
         _ => (String::new(), String::new()),
     };
-    let table: &[(serde_json::Value, &[(i64, &str)], &str)] = &[
+    type Sentence = (serde_json::Value, &'static [(i64, &'static str)], &'static str);
+    let table: &[Sentence] = &[
         (
             serde_json::json!({ "rate": { "point": "t", "window_ms": 300_000, "fall": 20.0 } }),
             &[(0, "t=900"), (200, "t=800")],
