@@ -97,16 +97,6 @@ impl Api {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
-    /// `PUT path`, must succeed.
-    pub async fn put(&self, path: &str, body: &Value) -> Value {
-        let answer = self.client.put(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body).send().await;
-        let answer = answer.unwrap_or_else(|error| panic!("PUT {path}: {error}"));
-        let status = answer.status();
-        let answer = answer.json().await.unwrap_or(Value::Null);
-        assert!(status.is_success(), "PUT {path}: {status} {answer}");
-        answer
-    }
-
     /// All pages of a list.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
