@@ -125,7 +125,7 @@ async fn rows_of_an_older_hub_become_facts() {
         let rows: Vec<_> = facts.iter().map(brief).collect();
         assert_eq!(rows, [(10, "C-1", true), (10, "C-1", false)], "{}: time never goes back", stage.label);
         assert_eq!((facts[1].state, facts[1].title.as_str()), (AlarmState::Acknowledged, "过温"));
-        assert_eq!(alarms.standing_before(T0 + 11, None).await.expect("ids"), [hot.id.clone()]);
+        assert_eq!(alarms.standing_before(T0 + 11, None).await.expect("ids"), std::slice::from_ref(&hot.id));
         assert!(alarms.standing_before(T0 + 10, None).await.expect("ids").is_empty());
     })
     .await;
