@@ -152,7 +152,10 @@ export class BoardGrid {
       if (line.index >= first && line.index < last) continue
       if (line.index === -1) continue
       line.index = -1
+      line.id = ''
       line.el.hidden = true
+      delete line.el.dataset.testid
+      delete line.el.dataset.alarmId
     }
     const at = this.cursor === null ? -1 : this.rows.findIndex((row) => row.entry.alarm.id === this.cursor)
     if (at >= first && at < last) this.box.setAttribute('aria-activedescendant', this.pool[at % size]!.el.id)
@@ -164,7 +167,10 @@ export class BoardGrid {
     if (row === undefined) return
     const { alarm, version } = row.entry
     if (line.index !== index) {
-      if (line.index === -1) line.el.hidden = false
+      if (line.index < 0) {
+        line.el.hidden = false
+        line.el.dataset.testid = 'alarm-row'
+      }
       line.index = index
       line.el.style.transform = `translateY(${index * ROW_PX}px)`
       line.el.setAttribute('aria-rowindex', String(index + 2))
@@ -222,7 +228,6 @@ export class BoardGrid {
     el.className = 'board-row'
     el.setAttribute('role', 'row')
     el.id = `board-row-${this.pool.length}`
-    el.dataset.testid = 'alarm-row'
     const cells = {} as Record<Cell, HTMLElement>
     const texts: Record<string, Text> = {}
     const text = (name: string, into: HTMLElement): void => {
