@@ -11,7 +11,7 @@
 
 use crate::config::{Notify, ReceiverSection};
 use anyhow::{Context, Result, bail};
-use greenhub_model::notify::{Notice, NotifyChannel};
+use greenhub_model::notify::{Notice, NotifyChannel, Receiver};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -64,12 +64,17 @@ impl Answer {
     }
 }
 
-/// The receivers of the configuration by name.
-pub fn channels(section: &Notify) -> Result<BTreeMap<String, Arc<dyn Channel>>> {
-    let mut channels: BTreeMap<String, Arc<dyn Channel>> = BTreeMap::new();
+/// The receivers of the configuration.
+pub fn channels(section: &Notify) -> Result<BTreeMap<Receiver, Arc<dyn Channel>>> {
+    let mut channels: BTreeMap<Receiver, Arc<dyn Channel>> = BTreeMap::new();
     for (name, receiver) in &section.receivers {
         let channel = channel(receiver).with_context(|| format!("receiver {name}"))?;
-        channels.insert(name.clone(), channel);
+        let receiver = match receiver.channel() {
+            Some(NotifyChannel::Sms) => Receiver::Sms(name.clone()),
+            Some(NotifyChannel::Wecom) => Receiver::Wecom(name.clone()),
+            _ => Receiver::Webhook(name.clone()),
+        };
+        channels.insert(receiver, channel);
     }
     Ok(channels)
 }
@@ -249,7 +254,6 @@ mod tests {
     use super::*;
     use crate::config::Secret;
     use greenhub_alarms::notify::trial;
-    use greenhub_model::notify::Receiver;
 
     fn notice() -> Notice {
         Notice { title: "报警：<@all> \"三号桩\"".into(), ..trial(Receiver::Webhook("ops".into()), "li", 1_000) }

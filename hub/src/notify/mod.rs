@@ -22,11 +22,11 @@ use client::Client;
 use greenhub_alarms::notify::{Notifier, Routing, builtin};
 use greenhub_dashboards::ports::RulesPort;
 use greenhub_model::kpi::DeskFilter;
-use greenhub_model::notify::{Delivery, NotifyRules};
+use greenhub_model::notify::{Delivery, NotifyRules, Receiver};
 use greenhub_storage::log::Clock;
 use greenhub_storage::notify::{NotifyJournal, Tried};
 use greenhub_storage::relational::{AlarmStore, BatchSink, FACTS_MAX, FactPlace, StoreError};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -39,8 +39,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const SEND_EVERY: Duration = Duration::from_millis(500);
 /// A cursor that moved over events that concern nobody is kept this often.
 const KEEP_PLACE_EVERY: Duration = Duration::from_secs(10);
-/// Old rows are removed this often.
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// The journal is tidied this often.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// Longest pause of a sender after a failure.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Deliveries taken at one time.
 const TOGETHER: i64 = 64;
 /// Pause after the database failed.
@@ -85,18 +87,22 @@ pub fn start(config: &Config, parts: Parts, stop: &CancellationToken) -> Result<
     }
     let channels = adapters::channels(&section).context("read the receivers of [notify]")?;
     let client = Client::new(section.timeout.0, section.private_addresses).context("prepare calls to receivers")?;
-    let sender = Sender {
+    let sending = Arc::new(Sending {
         journal: parts.journal.clone(),
         clock: parts.clock.clone(),
-        channels,
         client,
         retry_min: section.retry_min.0,
         retry_max: section.retry_max.0,
         tries_max: section.tries_max,
         retain: section.retain.0,
-    };
-    let (sent, bell) = (stop.clone(), parts.bell.clone());
-    Ok(Tasks(vec![tokio::spawn(route(parts, stop.clone())), tokio::spawn(sender.run(bell, sent))]))
+    });
+    let known: BTreeSet<String> = channels.keys().map(Receiver::to_string).collect();
+    let mut tasks = vec![tokio::spawn(route(parts, stop.clone()))];
+    tasks.push(tokio::spawn(sending.clone().tidy(known, stop.clone())));
+    for (receiver, channel) in channels {
+        tasks.push(tokio::spawn(sending.clone().serve(receiver.to_string(), channel, stop.clone())));
+    }
+    Ok(Tasks(tasks))
 }
 
 /// The rules in force: the newest kept, or those built in.
@@ -207,11 +213,10 @@ impl Router {
     }
 }
 
-/// Sends what is due.
-struct Sender {
+/// What the senders share. Each receiver has a sender of its own, so one that is away keeps nobody else waiting.
+struct Sending {
     journal: NotifyJournal,
     clock: Arc<dyn Clock>,
-    channels: BTreeMap<String, Arc<dyn Channel>>,
     client: Client,
     retry_min: Duration,
     retry_max: Duration,
@@ -219,59 +224,49 @@ struct Sender {
     retain: Duration,
 }
 
-impl Sender {
-    async fn run(self, _bell: Arc<Notify>, stop: CancellationToken) {
-        let mut forgot: Option<Instant> = None;
+impl Sending {
+    /// Sends what is due to one receiver, in order. After a failure it pauses: what else waits would fail as well.
+    async fn serve(self: Arc<Self>, receiver: String, channel: Arc<dyn Channel>, stop: CancellationToken) {
+        let mut pause = SEND_EVERY;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(SEND_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
             // A call that runs when the hub stops is cut; its delivery is tried again at the next start.
-            tokio::select! {
+            pause = tokio::select! {
                 () = stop.cancelled() => return,
-                sent = self.send_due() => if let Err(error) = sent {
-                    warn!(%error, "deliveries wait for the database");
-                    tokio::time::sleep(PAUSE).await;
+                sent = self.send_due(&receiver, channel.as_ref()) => match sent {
+                    Ok(pause) => pause,
+                    Err(error) => {
+                        warn!(%error, %receiver, "deliveries wait for the database");
+                        PAUSE
+                    }
                 },
-            }
-            if forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
-                forgot = Some(Instant::now());
-                let retain = i64::try_from(self.retain.as_millis()).unwrap_or(i64::MAX);
-                if let Err(error) = self.journal.forget(self.clock.now().millis().saturating_sub(retain)).await {
-                    warn!(%error, "old deliveries could not be removed, trying again");
-                }
-            }
+            };
         }
     }
 
-    /// One receiver after the other gets its own in order; receivers do not wait for each other.
-    async fn send_due(&self) -> Result<(), StoreError> {
-        let due = self.journal.due(self.clock.now().millis(), TOGETHER).await?;
-        let mut by_receiver: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
-        for delivery in due {
-            by_receiver.entry(delivery.receiver.clone()).or_default().push(delivery);
-        }
-        let lots = by_receiver.into_values().map(|lot| async move {
-            for delivery in lot {
-                let tried = self.try_one(&delivery).await;
-                if !matches!(tried, Tried::Sent(_)) {
-                    warn!(receiver = %delivery.receiver, seq = delivery.seq, ?tried, "a notice was not delivered");
-                }
-                self.journal.settle(delivery.seq, &tried, self.clock.now().millis()).await?;
+    async fn send_due(&self, receiver: &str, channel: &dyn Channel) -> Result<Duration, StoreError> {
+        for delivery in self.journal.due(receiver, self.clock.now().millis(), TOGETHER).await? {
+            let tried = self.try_one(&delivery, channel).await;
+            let now = self.clock.now().millis();
+            self.journal.settle(delivery.seq, &tried, now).await?;
+            if let Tried::Again(why, at) = &tried {
+                warn!(receiver, seq = delivery.seq, %why, "a notice was not delivered, it is tried again");
+                let pause = Duration::from_millis(u64::try_from(at - now).unwrap_or(0));
+                return Ok(pause.clamp(SEND_EVERY.min(self.retry_min), PAUSE_MAX));
             }
-            Ok::<(), StoreError>(())
-        });
-        futures_util::future::try_join_all(lots).await.map(drop)
+            if let Tried::GaveUp(why) = &tried {
+                warn!(receiver, seq = delivery.seq, %why, "a notice was given up");
+            }
+        }
+        Ok(SEND_EVERY)
     }
 
-    async fn try_one(&self, delivery: &Delivery) -> Tried {
-        let Some(channel) = delivery.notice.receiver.configured().and_then(|name| self.channels.get(name)) else {
-            return Tried::GaveUp("the receiver is not configured any more".into());
-        };
+    async fn try_one(&self, delivery: &Delivery, channel: &dyn Channel) -> Tried {
         let now = self.clock.now().millis();
-        let call = channel.call(&delivery.notice, now);
-        let outcome = match self.client.send(call).await {
+        let outcome = match self.client.send(channel.call(&delivery.notice, now)).await {
             Ok(answer) => channel.judge(&answer).map(|()| answer.excerpt()),
             Err(error) => Err(error),
         };
@@ -280,6 +275,31 @@ impl Sender {
             Err(why) if delivery.tries + 1 >= self.tries_max => Tried::GaveUp(why),
             Err(why) => Tried::Again(why, next_try(now, delivery.tries, self.retry_min, self.retry_max)),
         }
+    }
+
+    /// Removes old rows, and gives up what waits for receivers that the configuration does not name any more.
+    async fn tidy(self: Arc<Self>, known: BTreeSet<String>, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.tidy_once(&known).await {
+                warn!(%error, "the journal of notices could not be tidied, trying again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(TIDY_EVERY) => {}
+            }
+        }
+    }
+
+    async fn tidy_once(&self, known: &BTreeSet<String>) -> Result<(), StoreError> {
+        let now = self.clock.now().millis();
+        for receiver in self.journal.awaited().await?.iter().filter(|receiver| !known.contains(*receiver)) {
+            for delivery in self.journal.due(receiver, i64::MAX, TOGETHER).await? {
+                let why = "the configuration does not name this receiver any more".to_owned();
+                self.journal.settle(delivery.seq, &Tried::GaveUp(why), now).await?;
+            }
+        }
+        let retain = i64::try_from(self.retain.as_millis()).unwrap_or(i64::MAX);
+        self.journal.forget(now.saturating_sub(retain)).await.map(drop)
     }
 }
 

@@ -135,9 +135,18 @@ impl NotifyJournal {
         Ok(seq)
     }
 
-    /// Deliveries whose time has come, oldest first.
-    pub async fn due(&self, now: i64, limit: i64) -> Result<Vec<Delivery>, StoreError> {
+    /// Receivers that something waits for, in one word each.
+    pub async fn awaited(&self) -> Result<Vec<String>, StoreError> {
+        let mut select = Select::new("SELECT DISTINCT receiver FROM notify_deliveries");
+        select.and_one_of("state", [DeliveryState::Queued, DeliveryState::Failed].iter().map(enum_word));
+        let rows = select.fetch(self.db.readers(), "receiver", WAITING_MAX, "find who is waited for").await?;
+        rows.iter().map(|row| row.try_get(0).map_err(StoreError::row("notify_deliveries"))).collect()
+    }
+
+    /// Deliveries to a receiver whose time has come, oldest first.
+    pub async fn due(&self, receiver: &str, now: i64, limit: i64) -> Result<Vec<Delivery>, StoreError> {
         let mut select = Select::new(rows::COLUMNS);
+        select.and("receiver", "=", receiver);
         select.and_one_of("state", [DeliveryState::Queued, DeliveryState::Failed].iter().map(enum_word));
         select.and("next_try", "<=", now);
         let rows = select.fetch(self.db.readers(), "next_try, seq", limit, "find due notices").await?;

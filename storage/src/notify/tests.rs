@@ -55,13 +55,15 @@ async fn deliveries_are_tried_until_they_end() {
     on_every_database(async |stage| {
         let journal = NotifyJournal::open(stage.open().await).await.expect("tables");
         journal.decide(place(1), "", &[hook("a"), hook("b")], 2000).await.expect("kept");
-        assert!(journal.due(1999, 10).await.expect("due").is_empty());
-        let due = journal.due(2000, 10).await.expect("due");
+        assert!(journal.due("webhook:ops", 1999, 10).await.expect("due").is_empty());
+        assert_eq!(journal.awaited().await.expect("receivers"), ["webhook:ops"]);
+        assert!(journal.due("webhook:else", 2000, 10).await.expect("due").is_empty());
+        let due = journal.due("webhook:ops", 2000, 10).await.expect("due");
         assert_eq!(due.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["a", "b"], "{}", stage.label);
         journal.settle(due[0].seq, &Tried::Again("HTTP 500 \0".into(), 5000), 2100).await.expect("noted");
         journal.settle(due[1].seq, &Tried::Sent("HTTP 204".into()), 2100).await.expect("noted");
-        assert!(journal.due(4999, 10).await.expect("due").is_empty());
-        let again = journal.due(5000, 10).await.expect("due");
+        assert!(journal.due("webhook:ops", 4999, 10).await.expect("due").is_empty());
+        let again = journal.due("webhook:ops", 5000, 10).await.expect("due");
         assert_eq!((again[0].tries, again[0].response.as_str()), (1, "HTTP 500 "));
         journal.settle(again[0].seq, &Tried::GaveUp("x".repeat(9999)), 5000).await.expect("noted");
         let ended = journal.list(&[DeliveryState::GaveUp], &PageRequest::first(10)).await.expect("list");
