@@ -59,7 +59,7 @@ const report: Words['report'] = {
   standing: 'standing',
   unacknowledged: 'Unacknowledged',
   openAlarms: 'Still active',
-  suppressed: 'Suppressed by design',
+  suppressed: 'Suppressed or folded',
   shelved: 'Shelved',
   outOfService: 'Out of service',
   comments: 'Comments',

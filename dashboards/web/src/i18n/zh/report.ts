@@ -57,7 +57,7 @@ const report = {
   standing: '仍在',
   unacknowledged: '未确认报警',
   openAlarms: '未消失报警',
-  suppressed: '设计抑制',
+  suppressed: '设计抑制与归并',
   shelved: '搁置',
   outOfService: '停用',
   comments: '备注',
