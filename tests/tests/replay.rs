@@ -54,8 +54,9 @@ async fn candidate_rules_show_their_difference_and_write_nothing() {
     let (ok, rules, errors) = run(&["export", "rules", "--data", path]);
     assert!(ok, "{errors}");
     let file = guard.path().join("candidate.toml");
-    let hasty =
-        rules.replace("on_delay_ms = 60000", "on_delay_ms = 0").replace("on_delay_ms = 120000", "on_delay_ms = 0");
+    let hasty = rules
+        .replace("on_delay_ms = 60000\n", "on_delay_ms = 0\n")
+        .replace("on_delay_ms = 120000\n", "on_delay_ms = 0\n");
     assert_ne!(rules, hasty, "the builtin rules have delays");
     std::fs::write(&file, hasty).expect("write the candidate");
     let before: Vec<_> = listing(guard.path());

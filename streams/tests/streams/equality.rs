@@ -229,6 +229,7 @@ pub fn interrupted(batches: &[Batch], every: usize, workers: &[usize]) -> Vec<Ba
         .expect("starts");
         let began = handle.snapshot();
         eventually("the part's last batch and a newer snapshot", || {
+            assert_eq!(handle.failure(), None, "the dataflow runs");
             while let Ok(output) = receiver.try_recv() {
                 sinks_at.fetch_max(output.batch, Ordering::SeqCst);
                 if output.batch > outputs.last().map_or(0, |o| o.batch) {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Where every test begins: 2025-11-23T12:00:00Z.
 pub const START_MS: i64 = 1_763_899_200_000;
 /// Longest wait for anything.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn decoder() -> Arc<dyn Decode> {
     Arc::new(JsonDecoder)
