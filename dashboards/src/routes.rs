@@ -6,7 +6,7 @@ use crate::api::{
     alarms, audit, backtests, changes, devices, health, ledger, live, map, mqtt, orders, quarantine, rules, session,
     system,
 };
-use crate::api::{kpi, metrics, notify, openapi, past, service, units, users};
+use crate::api::{kpi, metrics, notify, openapi, past, service, suggestions, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -127,6 +127,7 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/devices/{id}/remove-from-service", OPERATORS, service::remove),
         post("/api/v1/devices/{id}/return-to-service", OPERATORS, service::give_back),
         post("/api/v1/alarms/{id}/comment", COMMENTERS, alarms::comment),
+        get("/api/v1/alarm-suggestions", KPI_READERS, suggestions::list),
         get("/api/v1/desks", KPI_READERS, kpi::desks),
         get("/api/v1/alarm-kpi", KPI_READERS, kpi::show),
         get("/api/v1/alarm-kpi.csv", KPI_READERS, kpi::show_csv),

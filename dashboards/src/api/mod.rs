@@ -22,6 +22,7 @@ pub mod quarantine;
 pub mod rules;
 pub mod service;
 pub mod session;
+pub mod suggestions;
 pub mod system;
 pub mod units;
 pub mod users;

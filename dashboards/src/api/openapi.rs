@@ -4,7 +4,7 @@ use super::{
     alarms, audit, backtests, changes, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, rules,
     session,
 };
-use super::{kpi, notify, past, service, system, units, users};
+use super::{kpi, notify, past, service, suggestions, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -28,6 +28,7 @@ use utoipa::{Modify, OpenApi};
         alarms::list, alarms::get, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::comment,
         alarms::acknowledge_many, alarms::reset, alarms::unfold,
         service::list, service::floods, service::remove, service::give_back,
+        suggestions::list,
         kpi::desks, kpi::show, kpi::show_csv, kpi::handover, kpi::handover_csv,
         notify::notifications, notify::rules, notify::put_rules, notify::deliveries, notify::test,
         orders::list, orders::get,

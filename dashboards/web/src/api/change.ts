@@ -152,6 +152,30 @@ export interface Edit {
   value?: unknown
 }
 
+/** A pair of alarm types that keep coming together, and the rule to ask for. */
+export interface SuggestedCause {
+  class: string
+  cause: string
+  cause_title: string
+  effect: string
+  effect_title: string
+  text: string
+  incidents: number
+  share: number
+  z: number
+  typical_lag_ms: number | null
+  examples: { device: string; cause_at: number; effect_at: number }[]
+  rule: { id: string; title: string } & Record<string, unknown>
+}
+
+export interface Suggestions {
+  from: number
+  to: number
+  occurrences: number
+  truncated: boolean
+  items: SuggestedCause[]
+}
+
 export interface RulesAnswer {
   version: number
   rules: unknown

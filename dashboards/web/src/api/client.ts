@@ -27,7 +27,7 @@ import type {
   Witness,
 } from './types'
 
-import type { Backtest, Change, ChangeDetail, Difference, Edit, RuleAudit, RuleProblem, RulesAnswer, RuleVersion } from './change'
+import type { Backtest, Change, ChangeDetail, Difference, Edit, RuleAudit, RuleProblem, RulesAnswer, RuleVersion, Suggestions } from './change'
 import type { Delivery, DeskName, Handover, KpiReport, Notifications, NotifyAnswer, NotifyRules, Receiver } from './report'
 
 interface Paging {
@@ -75,6 +75,7 @@ export interface Reads {
   '/api/v1/notifications': { answer: Notifications; query: { after?: number; limit?: number } }
   '/api/v1/notify/rules': { answer: NotifyAnswer; query: object }
   '/api/v1/notify/deliveries': { answer: Page<Delivery>; query: Paging & { state?: string } }
+  '/api/v1/alarm-suggestions': { answer: Suggestions; query: { days?: number } }
   '/api/v1/past/{id}': { answer: PastMoment; query: object } & ById
   '/api/v1/changes': { answer: Page<Change>; query: Paging & { state?: string; requester?: string; overdue?: boolean } }
   '/api/v1/changes/{id}': { answer: ChangeDetail; query: object } & ById
