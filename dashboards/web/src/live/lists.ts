@@ -30,10 +30,17 @@ export function slowly(version: Ref<number>, ms: number): ShallowRef<number> {
   return slow
 }
 
-export function useAlarms(): ComputedRef<Alarm[]> {
+/** Explained by another alarm that stands: it calls nobody and waits under its cause. */
+export function isFolded(alarm: Alarm): boolean {
+  return alarm.folded_under != null && picture.alarms.has(alarm.folded_under)
+}
+
+/** What stands, without what is folded under a cause; `every` alarm where one is searched for. */
+export function useAlarms(every = false): ComputedRef<Alarm[]> {
   return computed(() => {
     void versions.alarms.value
-    return [...picture.alarms.values()].sort(compareAlarms)
+    const alarms = [...picture.alarms.values()]
+    return (every ? alarms : alarms.filter((alarm) => !isFolded(alarm))).sort(compareAlarms)
   })
 }
 

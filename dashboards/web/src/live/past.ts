@@ -29,9 +29,11 @@ export const past = shallowReactive({
 
 let timer = 0
 
-function take(moment: PastMoment): void {
-  Object.assign(past, moment)
-  hub.play(moment)
+/** Before the moment is reached the server has no clock to tell: the asked moment is shown. */
+function take(moment: PastMoment, asked = past.now): void {
+  const clock = { now: moment.ready ? moment.now : asked, speed: moment.ready ? moment.speed : 0 }
+  Object.assign(past, moment, { now: clock.now })
+  hub.play(clock)
 }
 
 function words(error: unknown): string {
@@ -46,7 +48,7 @@ export async function openPast(at: number): Promise<boolean> {
     const moment = await write('POST /api/v1/past', { at: Math.round(at), speed: 0 })
     past.open = true
     past.choosing = false
-    take(moment)
+    take(moment, at)
     hub.tune(`/api/v1/past/${moment.id}/live`)
     window.clearInterval(timer)
     timer = window.setInterval(() => void ask(), ASK_EVERY_MS)
