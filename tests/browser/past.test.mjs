@@ -13,11 +13,12 @@ const place = async (lon) => {
   const result = await run('mosquitto_pub', ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '1', '-t', 'greenhub/v1/patrol/W-009/position', '-m', payload]);
   assert.equal(result.code, 0, result.stderr);
 };
-const lon = (page) => page.evaluate(() => window.__greenhub.units()['W-009']?.lon);
+const lon = (page) => page.evaluate(() => window.__greenhub?.units()['W-009']?.lon);
 
 test('the map goes back to a moment, plays on, and returns', async () => {
   const { page, context } = await login(browser, hub.url);
   await page.goto(`${hub.url}/map`);
+  await page.getByTestId('map-canvas').first().waitFor();
   await place(121.39);
   await until('the first place', async () => Math.abs((await lon(page)) - 121.39) < 1e-6);
   // The moment must lie between two messages: time is the input of this test.
