@@ -2,19 +2,19 @@
 //! message; the answer shows the alarm as the dataflow left it.
 
 use super::List;
+use super::audit::note;
 use crate::access::Caller;
 use crate::extract::{Body, Named, Params, paging, words};
-use crate::problem::{Chain, Problem};
+use crate::problem::Problem;
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Extension, State};
 use greenhub_model::alarm::Reason;
 use greenhub_model::order::Order;
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, Class, Command, CommandRequest, DeviceId, OrderId, Position};
-use greenhub_storage::accounts::{NewAuditEntry, Outcome};
+use greenhub_storage::accounts::Outcome;
 use greenhub_storage::relational::{AlarmFilter, AlarmMember, PageRequest};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
 /// Which alarms.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -423,22 +423,5 @@ fn scoped(username: &str, request_id: Option<String>) -> Result<String, Problem>
             let more = getrandom::u64().map_err(|error| Problem::unavailable("draw a request id", &error))?;
             Ok(format!("{username}:{random:016x}{more:016x}"))
         }
-    }
-}
-
-pub(super) async fn note(
-    state: &AppState,
-    caller: &Caller,
-    action: &'static str,
-    object: &str,
-    outcome: Outcome,
-    detail: &str,
-) {
-    let origin = caller.peer.to_string();
-    let actor = caller.session.username.as_str();
-    let entry = NewAuditEntry { at: state.now(), actor, origin: &origin, action, object, outcome, detail };
-    // The command is done and stands in the log; a missing audit line must not make it look undone.
-    if let Err(error) = state.accounts.audit().append(&entry).await {
-        warn!(error = %Chain(&error), action, "a command could not be audited");
     }
 }

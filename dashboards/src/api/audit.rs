@@ -1,13 +1,15 @@
-//! The audit log: read, and checked for tampering.
+//! The audit log: written by all other calls, read, and checked for tampering.
 
 use super::List;
+use crate::access::Caller;
 use crate::extract::{Paging, Params};
-use crate::problem::Problem;
+use crate::problem::{Chain, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use greenhub_storage::accounts::{AuditEntry, Outcome};
+use greenhub_storage::accounts::{AuditEntry, NewAuditEntry, Outcome};
 use serde::Serialize;
+use tracing::warn;
 
 /// A row of the audit log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -67,4 +69,22 @@ pub struct VerdictAnswer {
 pub async fn verify(State(state): State<AppState>) -> Result<Json<VerdictAnswer>, Problem> {
     let verdict = state.accounts.audit().verify().await?;
     Ok(Json(VerdictAnswer { entries: verdict.entries, broken_at: verdict.broken_at, head: verdict.head }))
+}
+
+/// Writes what somebody did through the interface into the audit log.
+pub(super) async fn note(
+    state: &AppState,
+    caller: &Caller,
+    action: &'static str,
+    object: &str,
+    outcome: Outcome,
+    detail: &str,
+) {
+    let origin = caller.peer.to_string();
+    let actor = caller.session.username.as_str();
+    let entry = NewAuditEntry { at: state.now(), actor, origin: &origin, action, object, outcome, detail };
+    // What was done is done and stored elsewhere; a missing audit line must not make it look undone.
+    if let Err(error) = state.accounts.audit().append(&entry).await {
+        warn!(error = %Chain(&error), action, "an act could not be audited");
+    }
 }

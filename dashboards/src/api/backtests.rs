@@ -1,6 +1,7 @@
 //! Back-tests of candidates: started here, run in a process of their own, one at a time.
 
-use super::changes::{candidate_text, found, note_as, version};
+use super::audit::note;
+use super::changes::{candidate_text, found, version};
 use crate::access::Caller;
 use crate::extract::{Body, Named};
 use crate::ports::{BacktestRefusal, BacktestRequest};
@@ -51,7 +52,7 @@ pub async fn start(
     let days = request.days;
     let started = state.rules.start_backtest(request).await;
     let outcome = if started.is_ok() { Outcome::Done } else { Outcome::Refused };
-    note_as(&state, &caller, "change_backtest", &format!("change {id}"), outcome, &format!("{days} days")).await;
+    note(&state, &caller, "change_backtest", &format!("change {id}"), outcome, &format!("{days} days")).await;
     let backtest = started.map_err(|refusal| match refusal {
         BacktestRefusal::Busy { .. } => Problem::new(StatusCode::CONFLICT, refusal.to_string()),
         BacktestRefusal::Failed(why) => Problem::unavailable("start a back-test", &why),
@@ -80,7 +81,7 @@ pub async fn cancel(
     if !state.rules.cancel_backtest(id) {
         return Err(Problem::not_found(format!("第 {id} 号变更申请没有正在运行的回测")));
     }
-    note_as(&state, &caller, "change_backtest_cancel", &format!("change {id}"), Outcome::Done, "").await;
+    note(&state, &caller, "change_backtest_cancel", &format!("change {id}"), Outcome::Done, "").await;
     Ok(StatusCode::NO_CONTENT)
 }
 

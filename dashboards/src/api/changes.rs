@@ -2,9 +2,10 @@
 //! asked for, and the outcome saved over the revision that was read, with a line in the audit log either way.
 
 use super::List;
+use super::audit::note;
 use crate::access::Caller;
 use crate::extract::{Body, Named, Params, paging, words};
-use crate::problem::{Chain, PlacedProblem, Problem};
+use crate::problem::{PlacedProblem, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -13,11 +14,10 @@ use greenhub_alarms::RuleSet;
 use greenhub_alarms::change::candidate::{Candidate, same_effect};
 use greenhub_alarms::change::{self as control, Actor, Facts, Source};
 use greenhub_model::change::{Backtest, Change, ChangeAct, ChangeEvent, ChangeState, Difference};
-use greenhub_storage::accounts::{NewAuditEntry, Outcome};
+use greenhub_storage::accounts::Outcome;
 use greenhub_storage::changes::{CandidateText, ChangeFilter, RuleVersion};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tracing::warn;
 
 /// Which requests.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -200,7 +200,7 @@ pub(super) async fn write_down(
     change.restores = restored(&source);
     let event = event(&change, ChangeAct::Create, None, caller, "", &facts);
     let change = state.changes.create(&change, &text_of(&source, &made)?, &event).await?;
-    note(state, caller, ChangeAct::Create, change.id, Outcome::Done, &change.title).await;
+    note_act(state, caller, ChangeAct::Create, change.id, Outcome::Done, &change.title).await;
     Ok(change)
 }
 
@@ -320,7 +320,7 @@ pub async fn edit(
     }
     let event = event(&change, ChangeAct::Edit, Some(before.state), &caller, "", &facts);
     save(&state, &change, before.revision, candidate.as_ref(), &event).await?;
-    note(&state, &caller, ChangeAct::Edit, id, Outcome::Done, "").await;
+    note_act(&state, &caller, ChangeAct::Edit, id, Outcome::Done, "").await;
     Ok(Json(detail(&state, &caller, change).await?))
 }
 
@@ -420,14 +420,14 @@ async fn act(
     let result = step(state, caller, &before, act, comment, passed, revision).await;
     match result {
         Ok(change) => {
-            note(state, caller, act, id, Outcome::Done, comment).await;
+            note_act(state, caller, act, id, Outcome::Done, comment).await;
             if change.state == ChangeState::Scheduled {
                 state.rules.look();
             }
             Ok(Json(detail(state, caller, change).await?))
         }
         Err(problem) => {
-            note(state, caller, act, id, Outcome::Refused, &problem.detail).await;
+            note_act(state, caller, act, id, Outcome::Refused, &problem.detail).await;
             Err(problem)
         }
     }
@@ -600,7 +600,7 @@ pub(super) async fn detail(state: &AppState, caller: &Caller, mut change: Change
     })
 }
 
-pub(super) async fn note(state: &AppState, caller: &Caller, act: ChangeAct, id: i64, outcome: Outcome, detail: &str) {
+async fn note_act(state: &AppState, caller: &Caller, act: ChangeAct, id: i64, outcome: Outcome, detail: &str) {
     let action = match act {
         ChangeAct::Create => "change_create",
         ChangeAct::Edit => "change_edit",
@@ -614,22 +614,5 @@ pub(super) async fn note(state: &AppState, caller: &Caller, act: ChangeAct, id: 
         ChangeAct::SendBack => "change_send_back",
         ChangeAct::Verify => "change_verify",
     };
-    note_as(state, caller, action, &format!("change {id}"), outcome, detail).await;
-}
-
-pub(super) async fn note_as(
-    state: &AppState,
-    caller: &Caller,
-    action: &'static str,
-    object: &str,
-    outcome: Outcome,
-    detail: &str,
-) {
-    let origin = caller.peer.to_string();
-    let actor = caller.session.username.as_str();
-    let entry = NewAuditEntry { at: state.now(), actor, origin: &origin, action, object, outcome, detail };
-    // The act is stored with its event; a missing audit line must not make it look undone.
-    if let Err(error) = state.accounts.audit().append(&entry).await {
-        warn!(error = %Chain(&error), action, "an act on a change request could not be audited");
-    }
+    note(state, caller, action, &format!("change {id}"), outcome, detail).await;
 }

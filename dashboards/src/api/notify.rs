@@ -1,7 +1,7 @@
 //! Notices: what was said to the caller, the rules that say whom to tell, and the journal of deliveries.
 
 use super::List;
-use super::alarms::note;
+use super::audit::note;
 use super::kpi::rules_now;
 use crate::access::Caller;
 use crate::extract::{Body, Params, paging, words};

@@ -1,7 +1,8 @@
 //! The rules in force, their versions, and the check of what runs against what was approved.
 
+use super::audit::note;
 use super::changes::version as stored;
-use super::changes::{ChangeDetail, NewChange, detail, master, note_as, parse, rules_of, write_down};
+use super::changes::{ChangeDetail, NewChange, detail, master, parse, rules_of, write_down};
 use crate::access::Caller;
 use crate::extract::{Body, Named, Params};
 use crate::problem::Problem;
@@ -272,7 +273,7 @@ pub async fn restore(
     }
     let result = state.rules.restore().await;
     let outcome = if result.is_ok() { Outcome::Done } else { Outcome::Failed };
-    note_as(&state, &caller, "rules_restore", "rules", outcome, request.comment.trim()).await;
+    note(&state, &caller, "rules_restore", "rules", outcome, request.comment.trim()).await;
     result?;
     Ok(StatusCode::NO_CONTENT)
 }
