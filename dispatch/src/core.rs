@@ -1,7 +1,7 @@
 //! The life of an order as one function: where it stands, what happens, where it stands then.
 //!
 //! ```text
-//! Unassigned ─assign─▶ Dispatched ─accept─▶ Accepted ─start─▶ InProgress ─finish─▶ Finished ─pass─▶ Closed
+//! Filed ─dispatch─▶ Dispatched ─accept─▶ Accepted ─arrive─▶ InProgress ─finish─▶ Finished ─pass─▶ Closed
 //!     ▲  ▲                │ │ ▲                │                  ▲                    │
 //!     │  └─────return─────┘ └─┘ assign again   │                  └──────rework────────┘
 //!     └──────────────return────────────────────┘          any open state ─cancel─▶ Cancelled
@@ -11,76 +11,15 @@
 //! pass, 返工 rework, 作废 cancel. Going back or ending early needs a reason in words. Closed and cancelled orders
 //! never change. Time is an argument.
 
-use greenhub_model::order::{Order, OrderState};
+use greenhub_model::order::{Assignee, Order, OrderEvent, OrderState};
 use greenhub_model::{OrderId, ReceivedTime};
 use serde::{Deserialize, Serialize};
 
 /// Longest text of a reason, note or assignee in characters.
 pub const TEXT_CHARS_MAX: usize = 1000;
 
-/// What happens to an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
-pub enum OrderEvent {
-    /// 派遣: given to somebody; to another one while nobody has accepted.
-    Assign {
-        /// User name.
-        assignee: String,
-        /// Why; needed when it is taken from somebody.
-        #[serde(default)]
-        reason: String,
-    },
-    /// 接单: they take it.
-    Accept,
-    /// 回退: they give it back.
-    Return {
-        /// Why.
-        reason: String,
-    },
-    /// 处置: they are there and work.
-    Start,
-    /// 反馈: they say it is done.
-    Finish {
-        /// What was done.
-        #[serde(default)]
-        note: String,
-    },
-    /// 核查通过: checked, closed.
-    Pass {
-        /// What the check saw.
-        #[serde(default)]
-        note: String,
-    },
-    /// 返工: checked, not good.
-    Rework {
-        /// What is missing.
-        reason: String,
-    },
-    /// 作废: not to be done.
-    Cancel {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl OrderEvent {
-    /// The word on the wire.
-    pub fn name(&self) -> &'static str {
-        match self {
-            OrderEvent::Assign { .. } => "assign",
-            OrderEvent::Accept => "accept",
-            OrderEvent::Return { .. } => "return",
-            OrderEvent::Start => "start",
-            OrderEvent::Finish { .. } => "finish",
-            OrderEvent::Pass { .. } => "pass",
-            OrderEvent::Rework { .. } => "rework",
-            OrderEvent::Cancel { .. } => "cancel",
-        }
-    }
-}
-
 /// An event with who did it and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderAct {
     /// The order.
     pub order: OrderId,
@@ -129,29 +68,31 @@ pub fn step(order: &Order, act: &OrderAct) -> Result<Order, OrderRefusal> {
     let mut next = order.clone();
     next.updated_at = act.at.millis().max(order.updated_at);
     next.state = match (order.state, &act.event) {
-        (S::Unassigned, E::Assign { assignee, .. }) => {
-            next.assignee = Some(text(assignee, "assignee")?);
-            S::Dispatched
-        }
-        (S::Dispatched, E::Assign { assignee, reason }) => {
-            text(reason, "reason")?;
-            next.assignee = Some(text(assignee, "assignee")?);
+        (S::Filed | S::Dispatched, E::Dispatch { to, reason }) => {
+            if order.state == S::Dispatched {
+                text(reason, "reason")?;
+            }
+            match to {
+                Some(Assignee::Person { user }) => next.assignee = Some(text(user, "user")?),
+                Some(Assignee::Team { team }) => next.team = Some(text(team, "team")?),
+                None => {}
+            }
             S::Dispatched
         }
         (S::Dispatched, E::Accept) => by_assignee(order, act, S::Accepted)?,
         (S::Dispatched | S::Accepted, E::Return { reason }) => {
             text(reason, "reason")?;
             next.assignee = None;
-            S::Unassigned
+            S::Filed
         }
-        (S::Accepted, E::Start) => by_assignee(order, act, S::InProgress)?,
+        (S::Accepted, E::Arrive { .. }) => by_assignee(order, act, S::InProgress)?,
         (S::InProgress, E::Finish { .. }) => by_assignee(order, act, S::Finished)?,
         (S::Finished, E::Pass { .. }) => S::Closed,
-        (S::Finished, E::Rework { reason }) => {
+        (S::Finished, E::Rework { reason, .. }) => {
             text(reason, "reason")?;
             S::InProgress
         }
-        (S::Unassigned | S::Dispatched | S::Accepted | S::InProgress | S::Finished, E::Cancel { reason }) => {
+        (state, E::Cancel { reason }) if state.is_open() => {
             text(reason, "reason")?;
             S::Cancelled
         }

@@ -19,5 +19,5 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
-pub use crate::core::{OrderAct, OrderEvent, OrderRefusal, step};
-pub use orders::{ActError, OrderApplier, OrderEventRow, OrderFilter, Orders};
+pub use crate::core::{OrderAct, OrderRefusal, step};
+pub use orders::{ActError, OrderApplier, OrderFilter, Orders};

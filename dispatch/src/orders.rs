@@ -4,8 +4,8 @@
 //! version: who lost a race reads again, a few times at most. The order itself is JSON beside the columns that lists
 //! filter by, like alarms.
 
-use crate::core::{OrderAct, OrderEvent, OrderRefusal, step};
-use greenhub_model::order::{Order, OrderState, OrderTrigger};
+use crate::core::{OrderAct, OrderRefusal, step};
+use greenhub_model::order::{Order, OrderEntry, OrderState};
 use greenhub_model::{BatchOutput, OrderId, Output, Priority};
 use greenhub_storage::relational::filter::Select;
 use greenhub_storage::relational::migration::Migration;
@@ -38,22 +38,8 @@ pub struct OrderFilter {
 impl OrderFilter {
     /// All orders that are neither closed nor cancelled.
     pub fn open() -> Self {
-        use OrderState::*;
-        Self { states: vec![Unassigned, Dispatched, Accepted, InProgress, Finished], ..Self::default() }
+        Self { states: OrderState::ALL.into_iter().filter(|state| state.is_open()).collect(), ..Self::default() }
     }
-}
-
-/// One event in the life of an order.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct OrderEventRow {
-    /// When, Unix ms.
-    pub at: i64,
-    /// Who did it.
-    pub by: String,
-    /// State after it.
-    pub state: OrderState,
-    /// What happened; none for the opening.
-    pub event: Option<OrderEvent>,
 }
 
 /// Why an act had no effect.
@@ -120,8 +106,8 @@ impl Orders {
     }
 
     /// Its events in the order they happened, at most 1,000.
-    pub async fn events(&self, id: &OrderId) -> Result<Vec<OrderEventRow>, StoreError> {
-        let mut select = Select::new("SELECT at, actor, state, event FROM order_events");
+    pub async fn events(&self, id: &OrderId) -> Result<Vec<OrderEntry>, StoreError> {
+        let mut select = Select::new("SELECT at, actor, state, event, version FROM order_events");
         select.and("order_id", "=", id.as_str());
         let rows = select.fetch(self.db.readers(), "version", EVENTS_MAX, "read the events of an order").await?;
         rows.iter().map(event_of).collect()
@@ -209,7 +195,7 @@ fn order_of(row: &AnyRow) -> Result<Order, StoreError> {
     serde_json::from_str(body).map_err(StoreError::row("orders"))
 }
 
-fn event_of(row: &AnyRow) -> Result<OrderEventRow, StoreError> {
+fn event_of(row: &AnyRow) -> Result<OrderEntry, StoreError> {
     let bad = || StoreError::row("order_events");
     let (state, event): (String, String) = (row.try_get(2).map_err(bad())?, row.try_get(3).map_err(bad())?);
     let event = if event.is_empty() {
@@ -217,7 +203,9 @@ fn event_of(row: &AnyRow) -> Result<OrderEventRow, StoreError> {
     } else {
         Some(serde_json::from_str(&event).map_err(StoreError::row("order_events"))?)
     };
-    Ok(OrderEventRow {
+    Ok(OrderEntry {
+        version: row.try_get::<i64, _>(4).map_err(bad())? as u64,
+        done_at: None,
         at: row.try_get(0).map_err(bad())?,
         by: row.try_get(1).map_err(bad())?,
         state: parse_word(&state).ok_or(state).map_err(StoreError::row("order_events"))?,
@@ -243,29 +231,12 @@ impl BatchApplier for OrderApplier {
             let opened: Vec<Order> = batches
                 .iter()
                 .flat_map(|batch| &batch.items)
-                .filter_map(|item| if let Output::Order(trigger) = item { Some(opened_by(trigger)) } else { None })
+                .filter_map(
+                    |item| if let Output::Order(trigger) = item { Some(Order::of_alarm(trigger)) } else { None },
+                )
                 .collect();
             write_opened(connection, &opened).await
         })
-    }
-}
-
-/// The order that a trigger opens.
-fn opened_by(trigger: &OrderTrigger) -> Order {
-    Order {
-        id: trigger.order.clone(),
-        alarm: Some(trigger.alarm.clone()),
-        title: trigger.title.clone(),
-        priority: trigger.priority,
-        state: OrderState::Unassigned,
-        device: Some(trigger.device.clone()),
-        class: Some(trigger.class),
-        lon: trigger.lon,
-        lat: trigger.lat,
-        sub_district: trigger.sub_district.clone(),
-        assignee: None,
-        created_at: trigger.at,
-        updated_at: trigger.at,
     }
 }
 

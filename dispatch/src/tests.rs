@@ -1,9 +1,9 @@
 //! What dispatch promises: every pair of state and event, and the same tables on every database.
 
-use crate::core::{OrderAct, OrderEvent, OrderRefusal, step};
+use crate::core::{OrderAct, OrderRefusal, step};
 use crate::{ActError, OrderFilter, Orders};
 use greenhub_model::alarm::AlarmEventKind::Raised;
-use greenhub_model::order::{Order, OrderState};
+use greenhub_model::order::{Assignee, CaseForm, Order, OrderEvent, OrderSource, OrderState, Place};
 use greenhub_model::time::Monotonic;
 use greenhub_model::{OrderId, Priority, ReceivedTime};
 use greenhub_storage::relational::testing::{Stage, alarm, batch, change, on_every_database, trigger};
@@ -12,7 +12,7 @@ use greenhub_storage::relational::{BatchSink, PageRequest};
 const NOW: Monotonic = Monotonic(1);
 
 const STATES: [OrderState; 7] = [
-    OrderState::Unassigned,
+    OrderState::Filed,
     OrderState::Dispatched,
     OrderState::Accepted,
     OrderState::InProgress,
@@ -21,37 +21,40 @@ const STATES: [OrderState; 7] = [
     OrderState::Cancelled,
 ];
 
+fn to(user: &str) -> Option<Assignee> {
+    Some(Assignee::Person { user: user.into() })
+}
+
 fn events() -> [OrderEvent; 8] {
     let text = || "因为下雨".to_owned();
     [
-        OrderEvent::Assign { assignee: "wang".into(), reason: text() },
+        OrderEvent::Dispatch { to: to("wang"), reason: text() },
         OrderEvent::Accept,
         OrderEvent::Return { reason: text() },
-        OrderEvent::Start,
-        OrderEvent::Finish { note: String::new() },
-        OrderEvent::Pass { note: String::new() },
-        OrderEvent::Rework { reason: text() },
+        OrderEvent::Arrive { lon: None, lat: None },
+        OrderEvent::Finish { text: String::new(), attachments: vec![] },
+        OrderEvent::Pass { text: String::new(), attachments: vec![] },
+        OrderEvent::Rework { reason: text(), attachments: vec![] },
         OrderEvent::Cancel { reason: text() },
     ]
 }
 
 fn order(state: OrderState) -> Order {
-    let given = !matches!(state, OrderState::Unassigned);
-    Order {
-        id: OrderId::new("W-1").expect("an id"),
-        alarm: None,
+    let form = CaseForm {
+        source: OrderSource::Desk,
+        external: None,
         title: "过温".into(),
+        text: String::new(),
+        kind: None,
         priority: Priority::P2,
-        state,
+        place: Place::default(),
+        reporter: None,
+        seen_at: None,
         device: None,
-        class: None,
-        lon: None,
-        lat: None,
-        sub_district: String::new(),
-        assignee: given.then(|| "li".to_owned()),
-        created_at: 1,
-        updated_at: 1,
-    }
+        attachments: vec![],
+    };
+    let order = Order::of_form(OrderId::new("W-1").expect("an id"), form, 1);
+    Order { assignee: (state != OrderState::Filed).then(|| "li".to_owned()), state, ..order }
 }
 
 fn act(by: &str, request_id: &str, event: OrderEvent) -> OrderAct {
@@ -66,13 +69,13 @@ fn act(by: &str, request_id: &str, event: OrderEvent) -> OrderAct {
 
 /// One row per state, one column per event, in the order of [`events`]; a dot is a refusal.
 const TABLE: [&str; 7] = [
-    //                 assign     accept   return     start      finish   pass   rework     cancel
-    /* unassigned  */
+    //                 dispatch   accept   return     arrive     finish   pass   rework     cancel
+    /* filed       */
     "dispatched . . . . . . cancelled",
     /* dispatched  */
-    "dispatched accepted unassigned . . . . cancelled",
+    "dispatched accepted filed . . . . cancelled",
     /* accepted    */
-    ". . unassigned in_progress . . . cancelled",
+    ". . filed in_progress . . . cancelled",
     /* in_progress */
     ". . . . finished . . cancelled",
     /* finished    */
@@ -104,8 +107,8 @@ fn every_pair_of_state_and_event_does_what_the_table_says() {
 fn only_the_one_who_has_it_accepts_starts_and_finishes() {
     for (state, event) in [
         (OrderState::Dispatched, OrderEvent::Accept),
-        (OrderState::Accepted, OrderEvent::Start),
-        (OrderState::InProgress, OrderEvent::Finish { note: String::new() }),
+        (OrderState::Accepted, OrderEvent::Arrive { lon: None, lat: None }),
+        (OrderState::InProgress, OrderEvent::Finish { text: String::new(), attachments: vec![] }),
     ] {
         let refusal = step(&order(state), &act("wang", "r", event)).expect_err("li has it");
         assert!(matches!(refusal, OrderRefusal::NotYours { .. }), "{refusal}");
@@ -116,10 +119,10 @@ fn only_the_one_who_has_it_accepts_starts_and_finishes() {
 fn going_back_and_ending_early_need_a_reason() {
     let none = String::new;
     for (state, event) in [
-        (OrderState::Unassigned, OrderEvent::Assign { assignee: none(), reason: none() }),
-        (OrderState::Dispatched, OrderEvent::Assign { assignee: "wang".into(), reason: none() }),
+        (OrderState::Filed, OrderEvent::Dispatch { to: to(" "), reason: none() }),
+        (OrderState::Dispatched, OrderEvent::Dispatch { to: to("wang"), reason: none() }),
         (OrderState::Accepted, OrderEvent::Return { reason: " \n".into() }),
-        (OrderState::Finished, OrderEvent::Rework { reason: none() }),
+        (OrderState::Finished, OrderEvent::Rework { reason: none(), attachments: vec![] }),
         (OrderState::InProgress, OrderEvent::Cancel { reason: "长".repeat(1001) }),
     ] {
         let refusal = step(&order(state), &act("li", "r", event)).expect_err("no reason");
@@ -143,7 +146,7 @@ async fn an_alarm_opens_its_order_once_whatever_is_replayed() {
         let id = OrderId::of_alarm(&hot.id);
         sink.apply(&[batch(1, vec![change(&hot, Raised, 5), trigger(&hot)])], NOW).await.expect("applied");
         let order = orders.get(&id).await.expect("read").expect("opened");
-        assert_eq!((order.state, order.alarm.as_ref()), (OrderState::Unassigned, Some(&hot.id)), "{}", stage.label);
+        assert_eq!((order.state, order.alarm.as_ref()), (OrderState::Filed, Some(&hot.id)), "{}", stage.label);
         let cancel = OrderAct { order: id.clone(), ..act("li", "r1", OrderEvent::Cancel { reason: "误报".into() }) };
         orders.act(&cancel).await.expect("cancelled");
         // The trigger comes again under a later batch number, as after a replay from nothing.
@@ -164,7 +167,7 @@ async fn the_same_request_acts_once_and_a_lost_race_is_tried_again() {
         let hot = alarm("C-1", 5);
         sink.apply(&[batch(1, vec![trigger(&hot)])], NOW).await.expect("applied");
         let id = OrderId::of_alarm(&hot.id);
-        let assign = OrderEvent::Assign { assignee: "li".into(), reason: "近".into() };
+        let assign = OrderEvent::Dispatch { to: to("li"), reason: "近".into() };
         let act = |request: &str, event| OrderAct { order: id.clone(), ..act("boss", request, event) };
         let twice = [act("same", assign.clone()), act("same", assign.clone())];
         let both = tokio::join!(orders.act(&twice[0]), orders.act(&twice[1]));

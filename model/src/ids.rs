@@ -110,6 +110,11 @@ string_id!(
     OrderId, "order id", 170, "[A-Za-z0-9_.-]",
     |c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.')
 );
+string_id!(
+    /// A stored file, named by its content: the SHA-256 of its bytes, 64 lower-case hexadecimal digits.
+    FileId, "file id", 64, "[0-9a-f]",
+    |c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)
+);
 
 impl AlarmId {
     /// The occurrence of `code` on `device` whose first raise stands at log position `first`.

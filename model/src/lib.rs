@@ -12,6 +12,7 @@ pub mod alarm;
 pub mod change;
 pub mod command;
 pub mod decode;
+pub mod dispatch;
 pub mod geodesy;
 pub mod ids;
 pub mod kpi;
@@ -32,7 +33,7 @@ pub mod view;
 
 pub use alarm::{Alarm, AlarmEvent, AlarmState, Priority, Severity};
 pub use command::{Command, CommandRefusal, CommandRequest, ConfigChange};
-pub use ids::{AlarmCode, AlarmId, Class, DeviceId, IdError, OrderId, PointName};
+pub use ids::{AlarmCode, AlarmId, Class, DeviceId, FileId, IdError, OrderId, PointName};
 pub use observation::{Observation, Observed, Quality};
 pub use output::{BatchOutput, Output};
 pub use profile::{DeviceProfile, PointProfile};

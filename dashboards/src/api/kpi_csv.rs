@@ -185,12 +185,17 @@ fn state(row: &Standing) -> &'static str {
 
 fn order_state(state: OrderState) -> &'static str {
     match state {
-        OrderState::Unassigned => "待派遣",
-        OrderState::Dispatched => "已派遣",
+        OrderState::Reported => "待受理",
+        OrderState::Filed => "待派遣",
+        OrderState::Dispatched => "待接单",
         OrderState::Accepted => "已接单",
         OrderState::InProgress => "处置中",
+        OrderState::Suspended => "挂账",
         OrderState::Finished => "待核查",
         OrderState::Closed => "已结案",
+        OrderState::Rejected => "不予立案",
+        OrderState::Merged => "已并案",
+        OrderState::Split => "已拆分",
         OrderState::Cancelled => "已作废",
     }
 }

@@ -13,7 +13,7 @@ use super::delta::{Delta, Held, Leaving, moved_view, on_list, on_map};
 use super::filter::Filter;
 use super::table::{State, Table, Thing};
 use greenhub_model::geodesy::LonLat;
-use greenhub_model::order::{Order, OrderState, OrderTrigger};
+use greenhub_model::order::{Order, OrderTrigger};
 use greenhub_model::output::Flood;
 use greenhub_model::view::{DeviceView, UnitView};
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, AlarmState, BatchOutput, DeviceId, OrderId, Output};
@@ -192,21 +192,7 @@ impl Store {
         if self.orders.knows(&trigger.order) {
             return false;
         }
-        let order = Order {
-            id: trigger.order.clone(),
-            alarm: Some(trigger.alarm.clone()),
-            title: trigger.title.clone(),
-            priority: trigger.priority,
-            state: OrderState::Unassigned,
-            device: Some(trigger.device.clone()),
-            class: Some(trigger.class),
-            lon: trigger.lon,
-            lat: trigger.lat,
-            sub_district: trigger.sub_district.clone(),
-            assignee: None,
-            created_at: trigger.at,
-            updated_at: trigger.at,
-        };
+        let order = Order::of_alarm(trigger);
         self.orders.put(order, version);
         true
     }
@@ -217,7 +203,7 @@ impl Store {
         self.orders_known_to = self.orders_known_to.max(known_to);
         let version = self.version + 1;
         for order in orders {
-            if matches!(order.state, OrderState::Closed | OrderState::Cancelled) {
+            if !order.state.is_open() {
                 self.orders.remove(&order.id, Some(order.clone()), version);
             } else {
                 self.orders.put(order.clone(), version);

@@ -8,16 +8,11 @@
 import type { Reads, Writes } from './client'
 import type { components, paths } from './schema'
 import type * as Changes from './change'
+import type { Whole } from './dispatch'
 import type * as Reports from './report'
 import type * as Ours from './types'
 
 type Theirs = components['schemas']
-
-type Whole<T> = T extends readonly unknown[]
-  ? { [K in keyof T]: Whole<T[K]> }
-  : T extends object
-    ? { [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }
-    : T
 
 /** What they send can be read as ours. */
 type Reads_<Sent, Read> = [Whole<Sent>] extends [Read] ? true : { sent: Whole<Sent>; read: Read }
@@ -37,8 +32,6 @@ export const proofs: [
   Reads_<Theirs['BulkAnswer'], Ours.BulkAnswer>,
   Reads_<Theirs['Floods'], Ours.Floods>,
   Reads_<Theirs['OutOfService'], { items: Ours.ServiceChange[] }>,
-  Reads_<Theirs['Order'], Ours.Order>,
-  Reads_<Theirs['OrderDetail'], Ours.OrderDetail>,
   Reads_<Theirs['CountRow'], Omit<Ours.QuarantineCount, 'reason'>>,
   Reads_<Theirs['Ledger'], Ours.Ledger>,
   Reads_<Theirs['SystemInfo'], Ours.SystemView>,
@@ -57,13 +50,12 @@ export const proofs: [
   Same<Theirs['Class'], Ours.DeviceClass>,
   Same<Theirs['AlarmState'], Ours.AlarmState>,
   Same<Theirs['AlarmEventKind'], Ours.AlarmEventKind>,
-  Same<Theirs['OrderState'], Ours.OrderState>,
   Same<Theirs['Role'], Ours.Role>,
   Same<Theirs['Channel'], Ours.Channel>,
   Same<Theirs['Reject']['reason'], Ours.RejectCode>,
   Same<keyof Reads, keyof Reads & keyof paths>,
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
-  true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
   true, true, true, true, true, true, true, true, true, true, true, true,
 ]

@@ -5,6 +5,9 @@
  */
 
 import type { FeatureCollection, Geometry } from 'geojson'
+import type { Order } from './dispatch'
+
+export type { Order, OrderDetail, OrderState } from './dispatch'
 
 export type DeviceClass = 'patrol' | 'vehicle' | 'plant' | 'charger' | 'environment' | 'light'
 export const DEVICE_CLASSES: readonly DeviceClass[] = ['patrol', 'vehicle', 'plant', 'charger', 'environment', 'light']
@@ -218,36 +221,6 @@ export interface AlarmDetail {
   folded: Alarm[]
   explanation: Reason[]
   order: Order | null
-}
-
-export type OrderState =
-  | 'unassigned'
-  | 'dispatched'
-  | 'accepted'
-  | 'in_progress'
-  | 'finished'
-  | 'closed'
-  | 'cancelled'
-
-export interface Order {
-  id: string
-  alarm: string | null
-  title: string
-  priority: Priority
-  state: OrderState
-  device: string | null
-  class: DeviceClass | null
-  lon: number | null
-  lat: number | null
-  sub_district: string
-  assignee: string | null
-  created_at: number
-  updated_at: number
-}
-
-export interface OrderDetail {
-  order: Order
-  alarm: Alarm | null
 }
 
 export interface Track {

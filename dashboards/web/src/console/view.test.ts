@@ -66,7 +66,7 @@ describe('order of lists', () => {
     ])
   })
 
-  it('puts unassigned orders first, then priority, then the longest wait', () => {
+  it('puts orders to dispatch first, then priority, then the longest wait', () => {
     const list = [
       order('accepted P1', { state: 'accepted', priority: 'P1' }),
       order('new P2', { created_at: 30 }),
