@@ -41,7 +41,13 @@ use utoipa::{Modify, OpenApi};
         rules::show, rules::versions, rules::version, rules::rollback, rules::audit, rules::restore,
         users::list, users::add, users::change, users::set_password,
     ),
-    components(schemas(Problem, greenhub_model::kpi::TrendWidth)),
+    components(schemas(
+        Problem, greenhub_model::kpi::TrendWidth,
+        greenhub_model::order::OrderEvent, greenhub_model::order::OrderEntry, greenhub_model::order::CaseForm,
+        greenhub_model::dispatch::DispatchRules, greenhub_model::dispatch::CodeEntry,
+        greenhub_model::dispatch::StaffView, greenhub_model::dispatch::Candidate, greenhub_model::dispatch::Plan,
+        greenhub_model::dispatch::Duplicate,
+    )),
     modifiers(&Security),
     security(("bearer" = []), ("cookie" = []))
 )]
