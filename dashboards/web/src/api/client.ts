@@ -12,8 +12,6 @@ import type {
   Floods,
   History,
   Ledger,
-  Order,
-  OrderDetail,
   Page,
   Problem,
   Quarantined,
@@ -27,6 +25,7 @@ import type {
   Witness,
 } from './types'
 
+import type { DispatchReads, DispatchWrites } from './orders'
 import type { Backtest, Change, ChangeDetail, Difference, Edit, RuleAudit, RuleProblem, RulesAnswer, RuleVersion, Suggestions } from './change'
 import type { Delivery, DeskName, Handover, KpiReport, Notifications, NotifyAnswer, NotifyRules, Receiver } from './report'
 
@@ -68,7 +67,7 @@ interface ById {
 }
 
 /** GET calls: `{name}` in a path is filled from `path`. */
-export interface Reads {
+export interface Reads extends DispatchReads {
   '/api/v1/desks': { answer: DeskName[]; query: object }
   '/api/v1/alarm-kpi': { answer: KpiReport; query: Period & { trend?: 'hour' | 'day' } }
   '/api/v1/handover': { answer: Handover; query: Period }
@@ -97,8 +96,6 @@ export interface Reads {
   '/api/v1/alarms/{id}': { answer: AlarmDetail; query: object; path: { id: string } }
   '/api/v1/floods': { answer: Floods; query: { from: number; to: number } }
   '/api/v1/out-of-service': { answer: { items: ServiceChange[] }; query: object }
-  '/api/v1/orders': { answer: Page<Order>; query: Paging & { state?: string; priority?: string } }
-  '/api/v1/orders/{id}': { answer: OrderDetail; query: object; path: { id: string } }
   '/api/v1/quarantine': { answer: Page<Quarantined>; query: Paging & { device?: string; reason?: string } }
   '/api/v1/quarantine/counts': { answer: QuarantineCount[]; query: object }
   '/api/v1/ledger': { answer: Ledger; query: object }
@@ -106,7 +103,7 @@ export interface Reads {
 }
 
 /** Calls that change something. */
-export interface Writes {
+export interface Writes extends DispatchWrites {
   'PUT /api/v1/notify/rules': { body: NotifyRules; answer: NotifyAnswer }
   'POST /api/v1/notify/test': { body: { receiver: Receiver }; answer: { seq: number } }
   'POST /api/v1/changes': {
@@ -182,11 +179,14 @@ type PathOf<C> = C extends { path: infer P } ? [path: P] : []
 export class ApiError extends Error {
   readonly status: number
   readonly retryAfterS: number | null
+  /** The whole answer, where it was JSON: some refusals say more than one sentence. */
+  readonly problem: unknown
 
-  constructor(status: number, detail: string, retryAfterS: number | null = null) {
+  constructor(status: number, detail: string, retryAfterS: number | null = null, problem: unknown = null) {
     super(detail)
     this.status = status
     this.retryAfterS = retryAfterS
+    this.problem = problem
   }
 }
 
@@ -211,8 +211,17 @@ export function queryText(query: object): string {
   return text === '' ? '' : `?${text}`
 }
 
-async function call(method: string, url: string, body: unknown, quiet: boolean, signal?: AbortSignal): Promise<unknown> {
+interface Options {
+  /** Leaves a 401 to the caller instead of sending the person to the login page. */
+  quiet?: boolean
+  signal?: AbortSignal
+  /** Only if what is there still has this version. */
+  ifMatch?: number
+}
+
+async function call(method: string, url: string, body: unknown, { quiet, signal, ifMatch }: Options): Promise<unknown> {
   const headers: Record<string, string> = { Accept: 'application/json' }
+  if (ifMatch !== undefined) headers['If-Match'] = String(ifMatch)
   if (method !== 'GET') headers['X-Greenhub-Request'] = '1'
   if (body !== null && body !== undefined) headers['Content-Type'] = 'application/json'
   let response: Response
@@ -233,7 +242,9 @@ async function call(method: string, url: string, body: unknown, quiet: boolean, 
   if (!response.ok) {
     if (response.status === 401 && !quiet) onUnauthorised()
     const retry = Number(response.headers.get('Retry-After'))
-    throw new ApiError(response.status, problemDetail(text) ?? response.statusText, Number.isFinite(retry) && retry > 0 ? retry : null)
+    const problem = problemOf(text)
+    const said = problem?.detail ?? problem?.title ?? response.statusText
+    throw new ApiError(response.status, said, Number.isFinite(retry) && retry > 0 ? retry : null, problem)
   }
   try {
     return JSON.parse(text)
@@ -242,36 +253,35 @@ async function call(method: string, url: string, body: unknown, quiet: boolean, 
   }
 }
 
-function problemDetail(text: string): string | null {
+function problemOf(text: string): Partial<Problem> | null {
   try {
-    const problem = JSON.parse(text) as Partial<Problem>
-    return problem.detail ?? problem.title ?? null
+    return JSON.parse(text) as Partial<Problem>
   } catch {
     return null
   }
 }
 
-/** Reads. `quiet` leaves a 401 to the caller instead of sending the person to the login page. */
+/** Reads. */
 export async function read<K extends keyof Reads>(
   call_: K,
   query: Reads[K]['query'],
-  ...rest: [...PathOf<Reads[K]>, options?: { quiet?: boolean; signal?: AbortSignal }]
+  ...rest: [...PathOf<Reads[K]>, options?: Omit<Options, 'ifMatch'>]
 ): Promise<Reads[K]['answer']> {
   const templated = call_.includes('{')
   const path = templated ? (rest[0] as Record<string, string>) : undefined
-  const options = (templated ? rest[1] : rest[0]) as { quiet?: boolean; signal?: AbortSignal } | undefined
-  return (await call('GET', fill(call_, path) + queryText(query), null, options?.quiet ?? false, options?.signal)) as Reads[K]['answer']
+  const options = (templated ? rest[1] : rest[0]) as Options | undefined
+  return (await call('GET', fill(call_, path) + queryText(query), null, options ?? {})) as Reads[K]['answer']
 }
 
 /** Changes something. */
 export async function write<K extends keyof Writes>(
   call_: K,
   body: Writes[K]['body'],
-  ...rest: [...PathOf<Writes[K]>, options?: { quiet?: boolean }]
+  ...rest: [...PathOf<Writes[K]>, options?: Omit<Options, 'signal'>]
 ): Promise<Writes[K]['answer']> {
   const [method, template] = call_.split(' ') as [string, string]
   const templated = template.includes('{')
   const path = templated ? (rest[0] as Record<string, string>) : undefined
-  const options = (templated ? rest[1] : rest[0]) as { quiet?: boolean } | undefined
-  return (await call(method, fill(template, path), body, options?.quiet ?? false)) as Writes[K]['answer']
+  const options = (templated ? rest[1] : rest[0]) as Options | undefined
+  return (await call(method, fill(template, path), body, options ?? {})) as Writes[K]['answer']
 }

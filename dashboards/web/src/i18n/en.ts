@@ -1,6 +1,7 @@
 /** English; exactly the keys of the Chinese. */
 import type { Words } from './zh'
 import desk from './en/desk'
+import dispatch from './en/dispatch'
 import notify from './en/notify'
 import change from './en/change'
 import report from './en/report'
@@ -404,6 +405,7 @@ const en: Words = {
     pickTitle: '{n} things here',
   },
   desk,
+  dispatch,
   report,
   change,
   notify,

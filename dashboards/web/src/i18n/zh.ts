@@ -1,5 +1,6 @@
 /** The words of the interface. Chinese is the source; every other language has exactly these keys. */
 import desk from './zh/desk'
+import dispatch from './zh/dispatch'
 import notify from './zh/notify'
 import change from './zh/change'
 import report from './zh/report'
@@ -403,6 +404,7 @@ const zh = {
     pickTitle: '此处有 {n} 个对象',
   },
   desk,
+  dispatch,
   report,
   change,
   notify,

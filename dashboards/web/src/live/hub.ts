@@ -7,12 +7,12 @@
  * - the header reads `status`, which changes at most four times a second.
  */
 import { shallowReactive, shallowRef } from 'vue'
-import type { Alarm } from '@/api/types'
+import type { Alarm, Order } from '@/api/types'
 import { hubTime, newClock, sample } from './clock'
 import * as link from './link'
 import { parseMessage, type Cursor, type Subscribe } from './messages'
 import { troubles } from './troubles'
-import { adoptAlarm, emptyPicture, noChanges, reduce, type Changes, type Picture } from './reducer'
+import { adoptAlarm, adoptOrder as takeOrder, emptyPicture, noChanges, reduce, type Changes, type Picture } from './reducer'
 
 export const picture: Picture = emptyPicture()
 
@@ -226,4 +226,9 @@ export function forget(): void {
 /** Takes the answer of a command into the picture at once. */
 export function adopt(alarm: Alarm): void {
   if (adoptAlarm(picture, alarm, changes)) schedule()
+}
+
+/** Takes the answer of an act on an order into the picture at once. */
+export function adoptOrder(order: Order): void {
+  if (takeOrder(picture, order, changes)) schedule()
 }

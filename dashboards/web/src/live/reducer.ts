@@ -12,6 +12,7 @@
  * the page's main cost. Nothing here reads a clock, a socket or Vue; what changed goes into `Changes`, which collects
  * over several messages until a frame is drawn and so is bounded by the number of entities, not of messages.
  */
+import { OPEN_STATES } from '@/api/dispatch'
 import type { Alarm, AlarmEvent, DeviceView, Flood, Order, UnitView } from '@/api/types'
 import type { Cursor, ServerMessage } from './messages'
 
@@ -126,5 +127,15 @@ export function adoptAlarm(picture: Picture, alarm: Alarm, changes: Changes): bo
   if (stands(alarm)) picture.alarms.set(alarm.id, alarm)
   else if (!picture.alarms.delete(alarm.id)) return false
   changes.alarms.add(alarm.id)
+  return true
+}
+
+/** Takes the order that an act answered with, unless something newer is known. Closed ones leave the picture. */
+export function adoptOrder(picture: Picture, order: Order, changes: Changes): boolean {
+  const known = picture.orders.get(order.id)
+  if (known !== undefined && known.version > order.version) return false
+  if (OPEN_STATES.includes(order.state)) picture.orders.set(order.id, order)
+  else if (!picture.orders.delete(order.id)) return false
+  changes.orders.add(order.id)
   return true
 }
