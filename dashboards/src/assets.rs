@@ -2,7 +2,9 @@
 //!
 //! Files under `assets/` have a hash of their content in the name and may be kept for ever; everything else is asked
 //! for again each time and answered 304 when it has not changed. A GET for anything else that could be a page is
-//! answered with `index.html`, because every view of the console is a URL of its own.
+//! answered with a page, because every view is a URL of its own: `m.html` below `/m/`, where the phone app lives with its
+//! service worker's scope (`/m-sw.js`, which may not be kept, or a phone would never see a new build), `index.html`
+//! elsewhere.
 
 use crate::problem::Problem;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -39,8 +41,13 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if is_file(name) {
         return Problem::not_found(format!("There is no file {path}.")).into_response();
     }
-    match Files::get("index.html") {
-        Some(index) => answer("index.html", index, &headers),
+    if path == "/m" {
+        // The scope of the phone's service worker ends with a slash.
+        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, HeaderValue::from_static("/m/"))]).into_response();
+    }
+    let page = if path.starts_with("/m/") { "m.html" } else { "index.html" };
+    match Files::get(page) {
+        Some(file) => answer(page, file, &headers),
         None => {
             let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
             (StatusCode::SERVICE_UNAVAILABLE, [kind], NOT_BUILT).into_response()

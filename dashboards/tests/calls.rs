@@ -209,3 +209,36 @@ async fn every_view_of_the_console_is_an_address_and_files_are_asked_for_again()
         assert_eq!(again.headers()["cache-control"], "no-cache");
     }
 }
+
+#[tokio::test]
+async fn the_phone_app_has_its_own_page_scope_and_service_worker() {
+    let hub = Hub::start().await;
+    let careful = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let bare = careful.get(hub.url("/m")).send().await.expect("an answer");
+    assert_eq!((bare.status().as_u16(), bare.headers()["location"].as_bytes()), (308, &b"/m/"[..]));
+    let get = |path: &str| hub.http.get(hub.url(path));
+    let console = get("/").send().await.expect("an answer");
+    if console.status() != 200 {
+        return; // Not built: the page of the test above says so.
+    }
+    let console = console.text().await.expect("text");
+    let phone = get("/m/").send().await.expect("an answer").text().await.expect("text");
+    assert!(phone.contains("m.webmanifest") && phone != console);
+    for view in ["/m/orders/O-1.2", "/m/mine"] {
+        assert_eq!(get(view).send().await.expect("an answer").text().await.expect("text"), phone, "{view}");
+    }
+    assert_eq!(get("/map").send().await.expect("an answer").text().await.expect("text"), console, "not below /m/");
+    let kinds = [
+        ("/m-sw.js", "text/javascript; charset=utf-8"),
+        ("/m.webmanifest", "application/manifest+json"),
+        ("/icons/phone-192.png", "image/png"),
+    ];
+    for (path, kind) in kinds {
+        let answer = get(path).send().await.expect("an answer");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (200, &kind.parse().expect("a kind"))
+        );
+        assert_eq!(answer.headers()["cache-control"], "no-cache", "{path} must be asked for again");
+    }
+}

@@ -34,6 +34,8 @@ export const router = createRouter({
       ],
     },
     { path: '/wall', component: () => import('./pages/WallPage.vue'), meta: { title: 'nav.wall', skin: 'wall' } },
+    // The phone app is a page of its own, not a view of this one.
+    { path: '/m/:rest(.*)*', component: () => import('./pages/LoginPage.vue'), beforeEnter: (to) => (window.location.replace(to.fullPath), false) },
     { path: '/:rest(.*)*', redirect: '/' },
   ],
 })

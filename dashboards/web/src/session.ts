@@ -12,8 +12,8 @@ const HOMES: Record<Role, string> = {
   dispatcher: '/map',
   plant_operator: '/alarms',
   clerk: '/orders',
-  patrol_officer: '/map',
-  crew: '/orders',
+  patrol_officer: '/m/',
+  crew: '/m/',
   auditor: '/ledger',
   administrator: '/map',
 }

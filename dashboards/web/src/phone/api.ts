@@ -1,0 +1,156 @@
+/**
+ * What the phone says to the hub and hears from it. Every call is named in `PhoneReads` with its query and answer; what
+ * changes something goes through the outbox and nowhere else, except the session.
+ */
+import { ApiError, queryText } from '@/api/client'
+import type { Order, OrderState } from '@/api/dispatch'
+import type { Alarm, District, Page, Session, SessionUser } from '@/api/types'
+
+export { ApiError }
+export type { Alarm, District, Order, OrderState, Page, SessionUser }
+
+export type AttachmentRole = 'report' | 'before_near' | 'before_far' | 'after_near' | 'after_far' | 'check' | 'other'
+export interface Attachment {
+  file: string
+  role: AttachmentRole
+}
+
+export interface CaseKind {
+  scheme: string
+  category: 'component' | 'matter'
+  code: string
+}
+
+export interface CodeEntry extends CaseKind {
+  class: string
+  name: string
+}
+
+/** One act of the trace; `event` has its own members by `act`. */
+export interface OrderEntry {
+  version: number
+  at: number
+  done_at: number | null
+  by: string
+  state: OrderState
+  event: ({ act: string } & Record<string, unknown>) | null
+}
+
+export interface OrderTrace {
+  order: Order
+  alarm: Alarm | null
+  entries: OrderEntry[]
+}
+
+export interface Message {
+  id: number
+  order: string | null
+  title: string
+  text: string
+  at: number
+  read_at: number | null
+}
+
+export interface ShiftView {
+  on: boolean
+  since: number | null
+}
+
+export interface OwnStatistics {
+  [name: string]: number | null
+}
+
+export interface Fix {
+  time: number
+  lon: number
+  lat: number
+  accuracy_m: number
+  speed_kmh?: number
+  heading_deg?: number
+  sos?: boolean
+}
+
+export interface PhoneReads {
+  '/api/v1/session': { answer: SessionUser; query: object }
+  '/api/v1/orders': { answer: Page<Order>; query: { assignee?: string; state?: string; limit?: number; cursor?: string } }
+  '/api/v1/orders/{id}': { answer: OrderTrace; query: object }
+  '/api/v1/orders/{id}/acts/allowed': { answer: string[]; query: object }
+  '/api/v1/dispatch/codes': { answer: CodeEntry[]; query: { q?: string; category?: string } }
+  '/api/v1/me/shift': { answer: ShiftView; query: object }
+  '/api/v1/me/messages': { answer: Page<Message>; query: { unread?: boolean; limit?: number } }
+  '/api/v1/me/statistics': { answer: OwnStatistics; query: { from: number; to: number } }
+  '/api/v1/map/district': { answer: District; query: object }
+}
+
+/** A phone waits this long for an answer before it says that there is no network. */
+export const PATIENCE_MS = 15_000
+
+export interface Answer {
+  status: number
+  body: unknown
+  detail: string
+  retryAfterS: number | null
+  uploadOffset: number | null
+}
+
+/** One request, never throwing: status 0 is no answer. */
+export async function request(method: string, url: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const bytes = body instanceof ArrayBuffer || body instanceof Uint8Array
+  const all: Record<string, string> = { Accept: 'application/json', ...headers }
+  if (method !== 'GET' && method !== 'HEAD') all['X-Greenhub-Request'] = '1'
+  if (body !== null && !bytes) all['Content-Type'] = 'application/json'
+  const gone: Answer = { status: 0, body: null, detail: '', retryAfterS: null, uploadOffset: null }
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: all,
+      body: body === null ? undefined : bytes ? (body as BodyInit) : JSON.stringify(body),
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    })
+    const text = await response.text()
+    let parsed: unknown = null
+    try {
+      parsed = text === '' ? null : JSON.parse(text)
+    } catch {
+      // A captive portal answers 200 with a page of its own: that is no answer of the hub.
+      if (response.ok) return gone
+    }
+    const problem = parsed as { detail?: string; title?: string } | null
+    const number = (name: string) => {
+      const value = response.headers.get(name)
+      return value === null || !Number.isFinite(Number(value)) ? null : Number(value)
+    }
+    return {
+      status: response.status,
+      body: parsed,
+      detail: response.ok ? '' : (problem?.detail ?? problem?.title ?? response.statusText),
+      retryAfterS: number('Retry-After'),
+      uploadOffset: number('Upload-Offset'),
+    }
+  } catch {
+    return gone
+  }
+}
+
+/** Reads; throws an `ApiError` with the hub's own sentence. */
+export async function get<K extends keyof PhoneReads>(
+  path: K,
+  query: PhoneReads[K]['query'],
+  id = '',
+): Promise<PhoneReads[K]['answer']> {
+  const answer = await request('GET', path.replace('{id}', encodeURIComponent(id)) + queryText(query), null)
+  if (answer.status < 200 || answer.status >= 300) throw new ApiError(answer.status, answer.detail, answer.retryAfterS)
+  return answer.body as PhoneReads[K]['answer']
+}
+
+export async function openSession(username: string, password: string): Promise<Session> {
+  const answer = await request('POST', '/api/v1/session', { username, password })
+  if (answer.status !== 200) throw new ApiError(answer.status, answer.detail, answer.retryAfterS)
+  return answer.body as Session
+}
+
+export async function closeSession(): Promise<void> {
+  await request('DELETE', '/api/v1/session', null)
+}
