@@ -3,15 +3,19 @@
 //! `dashboards` may not know `dispatch`, `gateway` or `streams`, and later they may run on other machines. What crosses
 //! here is a `model` value or plain data.
 
+mod orders;
+
+pub use orders::{
+    DispatchRulesVersion, OpenCall, OrderBook, OrderCall, OrderCaller, OrderFailure, OrderQuery, OrderThread,
+};
+
 use crate::live::Live;
 use crate::problem::Chain;
 use greenhub_alarms::RuleSet;
 use greenhub_model::change::Backtest;
-use greenhub_model::ids::{DeviceId, OrderId, PointName};
-use greenhub_model::order::{Order, OrderState};
-use greenhub_model::{CommandRefusal, CommandRequest, Priority, ReceivedTime};
+use greenhub_model::ids::{DeviceId, PointName};
+use greenhub_model::{CommandRefusal, CommandRequest, ReceivedTime};
 use greenhub_storage::history::{History, Track, Values};
-use greenhub_storage::relational::{Page, PageRequest};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -48,26 +52,6 @@ pub enum CommandFailure {
     /// It is stored, but the dataflow has not answered in time; repeating it with the same request id is safe.
     #[error("the command is stored, its result is not known yet")]
     Pending,
-}
-
-/// Which orders to list; an empty filter lists all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OrderQuery {
-    /// Any of these states.
-    pub states: Vec<OrderState>,
-    /// Any of these priorities.
-    pub priorities: Vec<Priority>,
-    /// Opened at or after the first and before the second, Unix ms.
-    pub created: Option<(i64, i64)>,
-}
-
-/// The order book of `dispatch`.
-pub trait OrderBook: Send + Sync {
-    /// A page of orders, newest first.
-    fn list<'a>(&'a self, query: &'a OrderQuery, page: &'a PageRequest)
-    -> Answer<'a, Result<Page<Order>, PortFailure>>;
-    /// One order.
-    fn get<'a>(&'a self, id: &'a OrderId) -> Answer<'a, Result<Option<Order>, PortFailure>>;
 }
 
 /// Stored positions and readings. Times are device times, Unix ms, both ends included.

@@ -13,8 +13,9 @@ use greenhub_storage::relational::StoreError;
 use serde::Serialize;
 use tracing::error;
 
-use crate::ports::{CommandFailure, PortFailure};
+use crate::ports::{CommandFailure, OrderFailure, PortFailure};
 use greenhub_model::CommandRefusal;
+use greenhub_model::order::OrderRefusal;
 
 /// Media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -37,6 +38,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub problems: Vec<PlacedProblem>,
+    /// Why an act on an order did not happen, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub refusal: Option<OrderRefusal>,
     /// Seconds to wait before another attempt makes sense.
     #[serde(skip)]
     retry_after_s: Option<i64>,
@@ -65,7 +70,15 @@ impl Problem {
     /// A problem with this status and sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Problem").to_owned();
-        Self { r#type: "about:blank", title, status, detail: detail.into(), problems: vec![], retry_after_s: None }
+        Self {
+            r#type: "about:blank",
+            title,
+            status,
+            detail: detail.into(),
+            problems: vec![],
+            refusal: None,
+            retry_after_s: None,
+        }
     }
 
     /// 400: the request is not understood.
@@ -172,6 +185,30 @@ impl From<CommandFailure> for Problem {
             CommandFailure::Pending => StatusCode::GATEWAY_TIMEOUT,
         };
         Self::new(status, failure.to_string())
+    }
+}
+
+impl From<OrderFailure> for Problem {
+    fn from(failure: OrderFailure) -> Self {
+        let status = match &failure {
+            OrderFailure::Unknown(_) => StatusCode::NOT_FOUND,
+            OrderFailure::Refused(OrderRefusal::Role { .. }) => StatusCode::FORBIDDEN,
+            OrderFailure::Refused(OrderRefusal::Invalid { .. }) | OrderFailure::Wrong(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            OrderFailure::Refused(_) | OrderFailure::Overtaken(_) => StatusCode::CONFLICT,
+            OrderFailure::Port(why) => return Self::unavailable("ask the order book", why),
+        };
+        let mut problem = Self::new(status, failure.to_string());
+        match failure {
+            OrderFailure::Refused(refusal) => problem.refusal = Some(refusal),
+            OrderFailure::Wrong(sentences) => {
+                let placed = |text| PlacedProblem { path: String::new(), text };
+                problem.problems = sentences.into_iter().map(placed).collect();
+            }
+            _ => {}
+        }
+        problem
     }
 }
 

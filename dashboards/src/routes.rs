@@ -38,6 +38,16 @@ pub const AUDITORS: Admits = Admits::Roles(&[Role::Auditor, Role::Administrator]
 /// Who may change accounts.
 pub const ADMINISTRATORS: Admits = Admits::Roles(&[Role::Administrator]);
 
+/// Who may report cases and act on orders; which act by whom, the order book decides.
+pub const DOERS: Admits = Admits::Roles(&[
+    Role::Dispatcher,
+    Role::PlantOperator,
+    Role::Clerk,
+    Role::PatrolOfficer,
+    Role::Crew,
+    Role::Administrator,
+]);
+
 /// One route.
 pub struct Route {
     /// Method.
@@ -139,7 +149,15 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/notify/deliveries", CARETAKERS, notify::deliveries),
         post("/api/v1/notify/test", ADMINISTRATORS, notify::test),
         get("/api/v1/orders", EVERY_ROLE, orders::list),
+        post("/api/v1/orders", DOERS, orders::acts::open),
+        post("/api/v1/orders/acts", DOERS, orders::acts::act_many),
         get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),
+        post("/api/v1/orders/{id}/acts", DOERS, orders::acts::act),
+        get("/api/v1/orders/{id}/acts/allowed", EVERY_ROLE, orders::acts::allowed),
+        get("/api/v1/dispatch/rules", EVERY_ROLE, orders::rules::dispatch_rules),
+        put("/api/v1/dispatch/rules", ADMINISTRATORS, orders::rules::put_dispatch_rules),
+        get("/api/v1/dispatch/rules/versions", KPI_READERS, orders::rules::dispatch_versions),
+        get("/api/v1/dispatch/codes", EVERY_ROLE, orders::rules::codes),
         get("/api/v1/quarantine", CARETAKERS, quarantine::list),
         get("/api/v1/quarantine/counts", CARETAKERS, quarantine::counts),
         get("/api/v1/ledger", EVERY_ROLE, ledger::show),

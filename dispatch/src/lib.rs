@@ -1,15 +1,15 @@
-//! Dispatch: work orders, from the alarm that opens one to the check that closes it.
+//! Dispatch: work orders, from the report or alarm that opens one to the check that closes it.
 //!
 //! ```text
-//! Output::Order ─▶ OrderApplier (in the sink's transaction) ─▶ orders
-//! person ─▶ Orders::act(act) ─▶ core::step ─▶ orders, order_events (one transaction)
+//! Output::Order ─▶ OrderApplier (in the sink's transaction) ─┐
+//! form ─▶ Orders::open_order ─▶ core::opening, core::review ─┼▶ orders, order_events, followers (one transaction)
+//! person ─▶ Orders::act ─▶ core::step ───────────────────────┤
+//! each second ─▶ Orders::tick ─▶ core::clock ────────────────┘
 //! ```
 //!
-//! [`core`] decides, pure: states, events, one transition function, every pair of both in a test. [`Orders`] keeps: its
-//! tables, its SQL, nobody else's. An order opened by an alarm carries an id made from the alarm's, so a replayed batch
-//! opens no second one; an act carries an idempotency key, so a request that a phone sends twice acts once.
-//!
-//! **Deliberately absent, and to come:** clocks and escalation, duty roster, notification channels, attachments.
+//! [`core`] decides, pure: states, acts, roles, clocks, limits. [`Orders`] keeps: its tables, its SQL, nobody else's.
+//! An order opened by an alarm carries an id made from the alarm's, so a replayed batch opens no second one; an act
+//! carries an idempotency key, so a request that a phone sends twice acts once.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -19,5 +19,8 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
-pub use crate::core::{OrderAct, OrderRefusal, step};
-pub use orders::{ActError, OrderApplier, OrderFilter, Orders};
+pub use crate::core::{Actor, OrderAct, OrderRefusal, step};
+pub use orders::{
+    ActError, Checking, OrderApplier, OrderChange, OrderFilter, OrderFollower, OrderOpening, Orders, PutRules,
+    RulesBook, RulesRow, TOGETHER_MAX, Told,
+};

@@ -13,6 +13,7 @@ mod devices;
 mod export;
 mod intakes;
 mod notify;
+mod orders;
 mod outputs;
 mod past;
 mod ports;

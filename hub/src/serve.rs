@@ -14,7 +14,7 @@ use crate::outputs::{self, SinkState, Sinks};
 use crate::past::PastLog;
 use crate::ports::{Book, Door};
 use crate::system::Overview;
-use crate::{Place, accounts, demo, notify, state};
+use crate::{Place, accounts, demo, notify, orders, state};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
@@ -22,7 +22,6 @@ use greenhub_dashboards::live::{Live, LiveConfig};
 use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::ports::RulesPort;
 use greenhub_dashboards::{AppState, NotifyDoor, Parts, ServeOptions, WebOptions};
-use greenhub_dispatch::{OrderFilter, Orders};
 use greenhub_gateway::mqtt::{Broker, BrokerConfig, BrokerHandle, Limits, TlsConfig};
 use greenhub_gateway::protocols::json::JsonDecoder;
 use greenhub_storage::accounts::Accounts;
@@ -31,7 +30,7 @@ use greenhub_storage::devices::DeviceCredentials;
 use greenhub_storage::history::{History, HistoryConfig};
 use greenhub_storage::log::{Clock, Log, RealDisk, SystemClock};
 use greenhub_storage::notify::NotifyJournal;
-use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, PageRequest, QuarantineStore};
+use greenhub_storage::relational::{AlarmStore, BatchSink, Database, DeskStore, QuarantineStore};
 use greenhub_storage::snapshot::SnapshotStore;
 use greenhub_streams::{Streams, StreamsConfig};
 use std::io::Write;
@@ -116,14 +115,16 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     }
     state::empty_inbox(&log, &config.data).await?;
 
-    let orders = Orders::open(db.clone()).await.context("open the orders")?;
+    let live = Live::new(LiveConfig { viewers_max: config.http.viewers_max, ..LiveConfig::new() }, clock.clone());
+    let district: &'static [u8] = if is_demo { greenhub_simulator::district().geojson() } else { EMPTY_DISTRICT };
+    let orders = orders::open(&db, district, &live, clock.now().millis()).await?;
     let tables = BatchSink::new(db.clone(), vec![orders.applier()]).await.context("open the tables")?;
     let tables = Arc::new(tables);
     let (history, writer) = History::open(&config.data.join("history.sqlite"), HistoryConfig::default())
         .await
         .context("open the history")?;
-    let live = Live::new(LiveConfig { viewers_max: config.http.viewers_max, ..LiveConfig::new() }, clock.clone());
-    show_open_orders(&live, &orders, tables.committed()).await?;
+    orders::show_open(&live, &orders, tables.committed()).await?;
+    let order_clock = tokio::spawn(orders::watch_clocks(orders.clone(), clock.clone(), stop.clone()));
 
     let (waiting, sinks) = (Arc::new(Waiting::default()), Arc::new(SinkState::default()));
     sinks.history_at.store(history.committed_batch(), Ordering::Release);
@@ -203,11 +204,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
             let o = overview.clone();
             Arc::new(move |out: &mut _| o.metrics(out))
         }],
-        district: if is_demo {
-            Bytes::from_static(greenhub_simulator::district().geojson())
-        } else {
-            Bytes::from_static(EMPTY_DISTRICT)
-        },
+        district: Bytes::from_static(district),
         clock,
         options: WebOptions {
             secure_cookie: config.http.behind_tls,
@@ -232,6 +229,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     stop.cancel();
     intakes.closed().await;
     notices.ended().await;
+    order_clock.await.context("the clock of the orders failed")?;
     broker.shutdown().await;
     let ended = streams.clone();
     if let Err(error) = tokio::task::spawn_blocking(move || ended.stop()).await.context("stop the dataflow")? {
@@ -252,18 +250,6 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
 
 /// A district without geometry: the map shows devices on an empty ground until the department's own is configured.
 const EMPTY_DISTRICT: &[u8] = br#"{"type":"FeatureCollection","demo":false,"features":[]}"#;
-
-async fn show_open_orders(live: &Live, orders: &Orders, known_to: u64) -> Result<()> {
-    let mut page = PageRequest::first(1000);
-    loop {
-        let rows = orders.list(&OrderFilter::open(), &page).await.context("read the open orders")?;
-        live.put_orders(&rows.items, known_to);
-        match rows.next {
-            Some(next) => page.cursor = Some(next),
-            None => return Ok(()),
-        }
-    }
-}
 
 fn start_streams(
     config: &Config,

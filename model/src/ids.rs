@@ -126,6 +126,12 @@ impl AlarmId {
     pub fn device(&self) -> &str {
         self.as_str().split('.').next().unwrap_or_default()
     }
+
+    /// The code of the alarm: what stands between the device and the position.
+    pub fn code(&self) -> &str {
+        let rest = self.as_str().split_once('.').map_or("", |(_, rest)| rest);
+        rest.rsplit_once('.').map_or("", |(code, _)| code)
+    }
 }
 
 impl OrderId {

@@ -52,8 +52,10 @@ use tokio_util::task::TaskTracker;
 pub struct LiveConfig {
     /// Life of this process; drawn at random by [`LiveConfig::new`].
     pub epoch: u64,
-    /// Most units, devices, alarms and orders, each.
+    /// Most units, devices and alarms, each.
     pub things_max: usize,
+    /// Most orders; a page reads what is beyond as a list.
+    pub orders_max: usize,
     /// Removals remembered for viewers that resume, of each kind.
     pub tombstones_max: usize,
     /// Alarm events remembered for viewers that resume.
@@ -75,6 +77,7 @@ impl LiveConfig {
         Self {
             epoch,
             things_max: 200_000,
+            orders_max: 5_000,
             tombstones_max: 10_000,
             events_max: 16_384,
             viewers_max: 10_000,
@@ -175,7 +178,12 @@ pub(crate) struct Joined {
 impl Live {
     /// An empty live state. `clock` stamps the frames.
     pub fn new(config: LiveConfig, clock: Arc<dyn Clock>) -> Self {
-        let bounds = Bounds { things: config.things_max, tombstones: config.tombstones_max, events: config.events_max };
+        let bounds = Bounds {
+            things: config.things_max,
+            orders: config.orders_max,
+            tombstones: config.tombstones_max,
+            events: config.events_max,
+        };
         let places = Arc::new(Semaphore::new(config.viewers_max));
         let inner = Inner {
             clock,

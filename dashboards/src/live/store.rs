@@ -50,6 +50,21 @@ impl Thing for Alarm {
     }
 }
 
+/// Characters of the text that are shown live.
+const TEXT_SHOWN: usize = 200;
+
+/// An order as everybody sees it live: without who reported it, and without what only its page needs.
+fn light(order: &Order) -> Order {
+    let mut order = order.clone();
+    order.reporter = None;
+    order.clocks.retain(|clock| clock.ended_at.is_none());
+    if let Some((end, _)) = order.text.char_indices().nth(TEXT_SHOWN) {
+        order.text.truncate(end);
+        order.text.push('…');
+    }
+    order
+}
+
 impl Thing for Order {
     type Id = OrderId;
     fn id(&self) -> &OrderId {
@@ -65,6 +80,8 @@ impl Thing for Order {
 pub struct Bounds {
     /// Most things of one kind.
     pub things: usize,
+    /// Most orders: a page reads what is beyond as a list.
+    pub orders: usize,
     /// Most removals remembered of one kind.
     pub tombstones: usize,
     /// Most alarm events remembered.
@@ -98,7 +115,7 @@ impl Store {
             units: Table::new(bounds.things, bounds.tombstones),
             devices: Table::new(bounds.things, bounds.tombstones),
             alarms: Table::new(bounds.things, bounds.tombstones),
-            orders: Table::new(bounds.things, bounds.tombstones),
+            orders: Table::new(bounds.orders, bounds.tombstones),
             floods: (BTreeMap::new(), 0),
             events: VecDeque::new(),
             events_max: bounds.events,
@@ -202,14 +219,21 @@ impl Store {
     pub fn put_orders(&mut self, orders: &[Order], known_to: u64) {
         self.orders_known_to = self.orders_known_to.max(known_to);
         let version = self.version + 1;
+        let mut changed = false;
         for order in orders {
+            // Two acts that were stored one after the other may be told the other way round.
+            if self.orders.last(&order.id).is_some_and(|shown| shown.value.version > order.version) {
+                continue;
+            }
+            changed = true;
+            let shown = light(order);
             if !order.state.is_open() {
-                self.orders.remove(&order.id, Some(order.clone()), version);
+                self.orders.remove(&order.id, Some(shown), version);
             } else {
-                self.orders.put(order.clone(), version);
+                self.orders.put(shown, version);
             }
         }
-        if !orders.is_empty() {
+        if changed {
             self.version = version;
         }
     }

@@ -8,7 +8,8 @@ pub mod samples;
 use greenhub_alarms::RuleSet;
 use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::ports::{
-    Answer, BacktestRefusal, BacktestRequest, OrderQuery, PastPort, PastView, PortFailure, RulesPort,
+    Answer, BacktestRefusal, BacktestRequest, DispatchRulesVersion, OpenCall, OrderCall, OrderCaller, OrderFailure,
+    OrderQuery, OrderThread, PastPort, PastView, PortFailure, RulesPort,
 };
 use greenhub_dashboards::{
     AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, NotifyDoor, OrderBook, Parts,
@@ -16,8 +17,9 @@ use greenhub_dashboards::{
 };
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
 use greenhub_model::change::{Backtest, BacktestState};
+use greenhub_model::dispatch::{CodeEntry, DispatchRules};
 use greenhub_model::notify::NotifyChannel;
-use greenhub_model::order::Order;
+use greenhub_model::order::{CaseCategory, Order};
 use greenhub_model::time::Monotonic;
 use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, OrderId, Output, ReceivedTime, Role};
 use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
@@ -92,8 +94,16 @@ impl CommandPort for Desk {
     }
 }
 
-/// An order book that holds what the live state holds.
+/// An order book that holds what the live state holds, and lets anybody do anything once.
 struct Book(Live);
+
+fn no_rules() -> DispatchRules {
+    serde_json::from_value(serde_json::json!({
+        "version": 1, "calendar": {"utc_offset_min": 480, "work_periods": [["09:00", "17:00"]]}, "limits": [],
+        "warn_share": 0.7, "escalate_share": 0.5, "outer_margin_min": 60, "teams": [], "members": [], "notices": [],
+    }))
+    .expect("rules")
+}
 
 impl OrderBook for Book {
     fn list<'a>(
@@ -105,6 +115,56 @@ impl OrderBook for Book {
     }
     fn get<'a>(&'a self, id: &'a OrderId) -> Answer<'a, Result<Option<Order>, PortFailure>> {
         Box::pin(async { Ok(self.0.order(id)) })
+    }
+    fn thread<'a>(&'a self, id: &'a OrderId) -> Answer<'a, Result<Option<OrderThread>, PortFailure>> {
+        let thread = |order| OrderThread { order, entries: vec![], children: vec![], duplicates: 0 };
+        Box::pin(async move { Ok(self.0.order(id).map(thread)) })
+    }
+    fn open(&self, by: OrderCaller, call: OpenCall) -> Answer<'_, Result<(Order, bool), OrderFailure>> {
+        Box::pin(async move {
+            let id = OrderId::new(&format!("W-{}", call.request_id)).expect("a plain key");
+            let known = self.0.order(&id);
+            let order = known.clone().unwrap_or_else(|| Order::of_form(id, call.form, by.at));
+            self.0.put_orders(std::slice::from_ref(&order), 0);
+            Ok((order, known.is_none()))
+        })
+    }
+    fn act(
+        &self,
+        _by: OrderCaller,
+        calls: Vec<OrderCall>,
+    ) -> Answer<'_, Result<Vec<Result<Order, OrderFailure>>, PortFailure>> {
+        let act = |call: OrderCall| {
+            let mut order = self.0.order(&call.order).ok_or(OrderFailure::Unknown(call.order))?;
+            order.version += 1;
+            self.0.put_orders(std::slice::from_ref(&order), 0);
+            Ok(order)
+        };
+        let results = calls.into_iter().map(act).collect();
+        Box::pin(async move { Ok(results) })
+    }
+    fn allowed(&self, _order: &Order, _by: &OrderCaller) -> Vec<String> {
+        vec!["comment".into()]
+    }
+    fn rules(&self) -> DispatchRulesVersion {
+        DispatchRulesVersion { rules: no_rules(), at: 0, author: "hub".into() }
+    }
+    fn put_rules(
+        &self,
+        by: OrderCaller,
+        rules: DispatchRules,
+    ) -> Answer<'_, Result<DispatchRulesVersion, OrderFailure>> {
+        Box::pin(async move { Ok(DispatchRulesVersion { rules, at: by.at, author: by.user }) })
+    }
+    fn rules_versions(
+        &self,
+        _before: Option<u64>,
+        _limit: u32,
+    ) -> Answer<'_, Result<Vec<DispatchRulesVersion>, PortFailure>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+    fn codes(&self, _words: &str, _scheme: Option<&str>, _category: Option<CaseCategory>) -> Vec<CodeEntry> {
+        vec![]
     }
 }
 

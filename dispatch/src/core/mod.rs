@@ -1,7 +1,25 @@
 //! What decides about orders, pure: no clock, no IO, no SQL; time is an argument.
+//!
+//! | file | decides |
+//! |---|---|
+//! | [`life`], [`opening`] | what an act makes of an order, and how one begins |
+//! | [`roles`] | who may do what from where |
+//! | [`clock`], [`limits`], [`calendar`] | when what is late |
+//! | [`review`] | what is routine |
+//! | [`rules`], [`codes`], [`district`] | whether rules, codes and places are any |
 
 pub mod calendar;
+pub mod clock;
+pub mod codes;
+pub mod district;
 pub mod life;
+pub mod limits;
+pub mod opening;
+pub mod review;
+pub mod roles;
+pub mod rules;
 
 pub use calendar::CompiledCalendar;
-pub use life::{OrderAct, OrderRefusal, TEXT_CHARS_MAX, step};
+pub use greenhub_model::order::OrderRefusal;
+pub use life::{Actor, OrderAct, TEXT_CHARS_MAX, apply, step};
+pub use rules::RulesInForce;

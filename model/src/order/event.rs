@@ -262,6 +262,11 @@ impl OrderEvent {
         }
     }
 
+    /// The act in Chinese, as people say it.
+    pub fn word(&self) -> &'static str {
+        act_word(self.name())
+    }
+
     /// Files that the act brings.
     pub fn attachments(&self) -> &[Attachment] {
         use OrderEvent::*;
@@ -273,6 +278,42 @@ impl OrderEvent {
             | Comment { attachments, .. } => attachments,
             _ => &[],
         }
+    }
+}
+
+/// An act, named as on the wire, in Chinese.
+pub fn act_word(name: &str) -> &'static str {
+    match name {
+        "verify" => "核实",
+        "verified" => "反馈核实结果",
+        "amend" => "修改案卷",
+        "file" => "立案",
+        "reject" => "不予立案",
+        "merge" => "并案",
+        "unmerge" => "取消并案",
+        "split" => "拆分",
+        "assign" => "指派",
+        "dispatch" => "派遣",
+        "recall" => "撤回",
+        "accept" => "接单",
+        "return" => "回退",
+        "arrive" => "到场",
+        "finish" => "反馈",
+        "ask" => "提出申请",
+        "approve" => "批准",
+        "deny" => "驳回",
+        "resume" => "恢复处置",
+        "pass" => "核查通过",
+        "rework" => "返工",
+        "close" => "强制结案",
+        "cancel" => "作废",
+        "supervise" => "督办",
+        "urge" => "催办",
+        "comment" => "备注",
+        "warn" => "预警",
+        "overdue" => "超期",
+        "joined" => "并入",
+        _ => "办理",
     }
 }
 

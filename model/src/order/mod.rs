@@ -10,8 +10,10 @@
 //! of the acts until then. Words follow CJJ/T 106-2010 and GB/T 47678.
 
 mod event;
+mod refusal;
 
-pub use event::{OrderEntry, OrderEvent, SplitPart};
+pub use event::{OrderEntry, OrderEvent, SplitPart, act_word};
+pub use refusal::OrderRefusal;
 
 use crate::alarm::Priority;
 use crate::dispatch::LimitKind;
@@ -65,6 +67,24 @@ impl OrderState {
         OrderState::Split,
         OrderState::Cancelled,
     ];
+
+    /// The state in Chinese, as people say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OrderState::Reported => "待受理",
+            OrderState::Filed => "待派遣",
+            OrderState::Dispatched => "待接单",
+            OrderState::Accepted => "已接单",
+            OrderState::InProgress => "处置中",
+            OrderState::Suspended => "挂账",
+            OrderState::Finished => "待核查",
+            OrderState::Closed => "已结案",
+            OrderState::Rejected => "不予立案",
+            OrderState::Merged => "已并案",
+            OrderState::Split => "已拆分",
+            OrderState::Cancelled => "已作废",
+        }
+    }
 
     /// Whether something is still to be done.
     pub fn is_open(self) -> bool {
@@ -486,6 +506,21 @@ pub struct Order {
     pub updated_at: i64,
     /// Number of acts so far; the opening is 0.
     pub version: u64,
+    /// Who brought it to where it stands; `hub` for the hub itself.
+    #[serde(default)]
+    pub state_by: String,
+    /// Since when it stands there, Unix ms.
+    #[serde(default)]
+    pub state_at: i64,
+    /// Who last said that it is done; somebody else has to check it.
+    #[serde(default)]
+    pub finished_by: Option<String>,
+    /// Where it stood before it was suspended; it goes on there.
+    #[serde(default)]
+    pub suspended_from: Option<OrderState>,
+    /// When a suspended order goes on by itself, Unix ms.
+    #[serde(default)]
+    pub suspended_until: Option<i64>,
 }
 
 impl Order {
@@ -526,6 +561,11 @@ impl Order {
             created_at: at,
             updated_at: at,
             version: 0,
+            state_by: String::new(),
+            state_at: at,
+            finished_by: None,
+            suspended_from: None,
+            suspended_until: None,
         }
     }
 

@@ -77,6 +77,21 @@ impl Select {
         self
     }
 
+    /// Adds a condition of this program's own text in which each `{}` stands for one of the values.
+    pub fn and_text(&mut self, text: &'static str, values: impl IntoIterator<Item = Value>) -> &mut Self {
+        self.join();
+        let mut values = values.into_iter();
+        for (n, part) in text.split("{}").enumerate() {
+            if n > 0 {
+                let value = values.next().expect("a condition has as many values as places");
+                let place = self.hold(value);
+                self.sql.push_str(&place);
+            }
+            self.sql.push_str(part);
+        }
+        self
+    }
+
     /// Adds "after this place", for lists sorted by `number DESC, id DESC`.
     pub fn and_below(&mut self, columns: &'static str, place: Option<(i64, String)>) -> &mut Self {
         if let Some((number, id)) = place {
