@@ -31,12 +31,13 @@ export type OrderEntry = Whole<Omit<Schemas['OrderEntry'], 'event'>> & { event: 
 export type PendingWish = NonNullable<Order['pending']>
 export type Attachment = Schemas['Attachment']
 export type Assignee = Schemas['Assignee']
-export type OrderEvent = Schemas['OrderEvent']
+export type OrderEvent = Exclude<Schemas['OrderEvent'], { act: 'amend' }> | { act: 'amend'; patch: CasePatch; reason: string }
 export type ActName = OrderEvent['act']
 export type SiteFinding = Schemas['SiteFinding']
 export type Wish = Schemas['Wish']
 export type CaseForm = Schemas['CaseForm']
-export type CasePatch = Schemas['CasePatch']
+/** All members are optional: the document's defaults make them look otherwise. */
+export type CasePatch = Partial<Schemas['CasePatch']>
 export type SplitPart = Schemas['SplitPart']
 export type DispatchRules = Schemas['DispatchRules']
 export type LimitLine = Schemas['LimitLine']

@@ -7,12 +7,24 @@
  *     &presence=online&priority=P1,P2&state=unacknowledged&q=云杉&skin=wall
  * ```
  */
+import type { OrderState } from '@/api/dispatch'
 import { PRIORITIES, type AlarmState, type Presence, type Priority } from '@/api/types'
 import { MARK_LAYERS, type MarkLayer, type Skin } from '@/map/appearance'
 import type { BaseSwitch, Camera } from '@/map/stage'
 
-export type Tab = 'alarms' | 'orders' | 'units'
-export const TABS: readonly Tab[] = ['alarms', 'orders', 'units']
+export type Tab = 'alarms' | 'orders' | 'units' | 'staff'
+export const TABS: readonly Tab[] = ['alarms', 'orders', 'units', 'staff']
+
+/** Orders by what they wait for. */
+export type Bucket = 'queue' | 'review' | 'moving' | 'check' | 'all'
+export const BUCKETS: readonly Bucket[] = ['queue', 'review', 'moving', 'check', 'all']
+
+export function bucketOf(state: OrderState): Exclude<Bucket, 'all'> {
+  if (state === 'filed') return 'queue'
+  if (state === 'reported') return 'review'
+  return state === 'finished' ? 'check' : 'moving'
+}
+
 export const BASE_SWITCHES: readonly BaseSwitch[] = ['subdistrict', 'roadname', 'facility']
 export const PRESENCES: readonly Presence[] = ['online', 'silent', 'offline']
 
@@ -26,7 +38,7 @@ export const STATE_FACETS: readonly StateFacet[] = [
 ]
 
 export interface Selection {
-  kind: 'unit' | 'device' | 'alarm' | 'order'
+  kind: 'unit' | 'device' | 'alarm' | 'order' | 'person'
   id: string
 }
 
@@ -36,6 +48,7 @@ export interface ViewState {
   base: BaseSwitch[]
   selection: Selection | null
   tab: Tab
+  bucket: Bucket
   presence: Presence[]
   priority: Priority[]
   state: StateFacet[]
@@ -53,6 +66,7 @@ export function defaultView(): ViewState {
     base: [...BASE_SWITCHES],
     selection: null,
     tab: 'alarms',
+    bucket: 'all',
     presence: [],
     priority: [],
     state: [],
@@ -84,7 +98,7 @@ function parseCamera(value: string | null): Camera | null {
 }
 
 export function parseSelection(value: string | null): Selection | null {
-  const found = /^(unit|device|alarm|order):([A-Za-z0-9_.-]{1,170})$/.exec(value ?? '')
+  const found = /^(unit|device|alarm|order|person):([A-Za-z0-9_.-]{1,170})$/.exec(value ?? '')
   return found === null ? null : { kind: found[1] as Selection['kind'], id: found[2] ?? '' }
 }
 
@@ -97,6 +111,7 @@ export function parseView(query: Query): ViewState {
     base: among(text(query, 'base'), BASE_SWITCHES, BASE_SWITCHES),
     selection: parseSelection(text(query, 'sel')),
     tab: tab !== null && TABS.includes(tab) ? tab : 'alarms',
+    bucket: BUCKETS.find((one) => one === text(query, 'queue')) ?? 'all',
     presence: among(text(query, 'presence'), PRESENCES, []),
     priority: among(text(query, 'priority'), PRIORITIES, []),
     state: among(text(query, 'state'), STATE_FACETS, []),
@@ -128,6 +143,7 @@ export function viewQuery(view: ViewState): Record<string, string | undefined> {
     base: list(view.base, BASE_SWITCHES),
     sel: selection === null ? undefined : `${selection.kind}:${selection.id}`,
     tab: view.tab === 'alarms' ? undefined : view.tab,
+    queue: view.bucket === 'all' ? undefined : view.bucket,
     presence: list(view.presence, []),
     priority: list(view.priority, []),
     state: list(view.state, []),

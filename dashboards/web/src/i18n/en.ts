@@ -233,6 +233,7 @@ const en: Words = {
     cancelled: 'Void',
   },
   order: {
+    bucket: { queue: 'To dispatch', review: 'To review', moving: 'Moving', check: 'To check', all: 'All' },
     list: 'Orders',
     none: 'No open orders',
     noneMatch: 'No order matches the filter',
@@ -416,7 +417,6 @@ const en: Words = {
     ack: 'Acknowledge the selected alarm',
     search: 'Search',
     back: 'Close, go back',
-    tabs: 'Alarms, orders, units',
     help: 'Show this list',
   },
 }

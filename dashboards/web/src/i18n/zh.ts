@@ -232,6 +232,7 @@ const zh = {
     cancelled: '已作废',
   },
   order: {
+    bucket: { queue: '待派遣', review: '待受理', moving: '在办', check: '待核查', all: '全部' },
     list: '派单',
     none: '当前没有未结派单',
     noneMatch: '没有符合筛选条件的派单',
@@ -415,7 +416,6 @@ const zh = {
     ack: '确认所选报警',
     search: '搜索',
     back: '关闭、返回',
-    tabs: '切换报警、派单、力量',
     help: '显示本说明',
   },
 }
