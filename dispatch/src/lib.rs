@@ -16,6 +16,7 @@
 
 pub mod core;
 mod orders;
+mod shifts;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +25,4 @@ pub use orders::{
     ActError, Checking, OrderApplier, OrderChange, OrderFilter, OrderFollower, OrderOpening, Orders, PutRules,
     RulesBook, RulesRow, TOGETHER_MAX, Told,
 };
+pub use shifts::Shifts;

@@ -25,6 +25,7 @@ pub mod polygon;
 pub mod profile;
 pub mod record;
 pub mod reject;
+pub mod statistics;
 pub mod time;
 pub mod topic;
 pub mod units;

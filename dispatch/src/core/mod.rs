@@ -5,19 +5,25 @@
 //! | [`life`], [`opening`] | what an act makes of an order, and how one begins |
 //! | [`roles`] | who may do what from where |
 //! | [`clock`], [`limits`], [`calendar`] | when what is late |
-//! | [`review`] | what is routine |
+//! | [`review`], [`duplicates`] | what is routine, and what is the same case again |
+//! | [`duty`], [`assign`] | who is there, and whom to send |
+//! | [`statistics`] | the indicators of a period |
 //! | [`rules`], [`codes`], [`district`] | whether rules, codes and places are any |
 
+pub mod assign;
 pub mod calendar;
 pub mod clock;
 pub mod codes;
 pub mod district;
+pub mod duplicates;
+pub mod duty;
 pub mod life;
 pub mod limits;
 pub mod opening;
 pub mod review;
 pub mod roles;
 pub mod rules;
+pub mod statistics;
 
 pub use calendar::CompiledCalendar;
 pub use greenhub_model::order::OrderRefusal;

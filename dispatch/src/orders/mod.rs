@@ -15,6 +15,7 @@
 //! **Cost.** An act reads one row and writes two; the clock's look each second is one indexed range.
 
 mod act;
+mod advice;
 mod applier;
 mod list;
 mod open;
