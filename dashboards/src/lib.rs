@@ -32,6 +32,7 @@ pub mod past;
 pub mod ports;
 pub mod problem;
 pub mod routes;
+mod send_file;
 mod serve;
 mod shell;
 mod state;

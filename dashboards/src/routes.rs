@@ -3,8 +3,8 @@
 
 use crate::access::{Admits, guard};
 use crate::api::{
-    alarms, audit, backtests, changes, devices, health, ledger, live, map, mqtt, orders, quarantine, rules, session,
-    system,
+    alarms, audit, backtests, changes, devices, files, health, ledger, live, map, mqtt, orders, quarantine, rules,
+    session, system,
 };
 use crate::api::{kpi, metrics, notify, openapi, past, service, suggestions, units, users};
 use crate::state::AppState;
@@ -33,6 +33,15 @@ pub const REVIEWERS: Admits = Admits::Roles(&[Role::PlantOperator, Role::Adminis
 /// Who may see how a desk is served, and what a shift hands over.
 pub const KPI_READERS: Admits =
     Admits::Roles(&[Role::Dispatcher, Role::PlantOperator, Role::Clerk, Role::Auditor, Role::Administrator]);
+/// Who may upload files: everybody but those who only look.
+pub const FILE_SENDERS: Admits = Admits::Roles(&[
+    Role::Dispatcher,
+    Role::PlantOperator,
+    Role::Clerk,
+    Role::PatrolOfficer,
+    Role::Crew,
+    Role::Administrator,
+]);
 /// Who may read the audit log.
 pub const AUDITORS: Admits = Admits::Roles(&[Role::Auditor, Role::Administrator]);
 /// Who may change accounts.
@@ -65,6 +74,14 @@ where
     T: 'static,
 {
     Route { method: Method::GET, path, admits, handler: routing::get(handler) }
+}
+
+fn head<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Method::HEAD, path, admits, handler: routing::head(handler) }
 }
 
 fn post<H, T>(path: &'static str, admits: Admits, handler: H) -> Route
@@ -158,6 +175,12 @@ pub fn table() -> Vec<Route> {
         put("/api/v1/dispatch/rules", ADMINISTRATORS, orders::rules::put_dispatch_rules),
         get("/api/v1/dispatch/rules/versions", KPI_READERS, orders::rules::dispatch_versions),
         get("/api/v1/dispatch/codes", EVERY_ROLE, orders::rules::codes),
+        post("/api/v1/files", FILE_SENDERS, files::begin),
+        head("/api/v1/files/uploads/{id}", FILE_SENDERS, files::progress),
+        patch("/api/v1/files/uploads/{id}", FILE_SENDERS, files::append),
+        get("/api/v1/files/{id}", EVERY_ROLE, files::get),
+        get("/api/v1/files/{id}/thumb", EVERY_ROLE, files::thumb),
+        get("/api/v1/files/{id}/info", EVERY_ROLE, files::info),
         get("/api/v1/quarantine", CARETAKERS, quarantine::list),
         get("/api/v1/quarantine/counts", CARETAKERS, quarantine::counts),
         get("/api/v1/ledger", EVERY_ROLE, ledger::show),

@@ -1,5 +1,6 @@
 //! What stands around every route: headers, limits, time-outs, and problem documents for what no handler answers.
 
+use crate::api::files::UPLOADS;
 use crate::assets;
 use crate::problem::Problem;
 use crate::routes;
@@ -7,7 +8,7 @@ use crate::state::AppState;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
@@ -44,7 +45,10 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
 
 /// Everything the hub answers by HTTP.
 pub fn router(state: AppState) -> Router {
-    let compressed = SizeAbove::new(1024).and(NotForContentType::IMAGES);
+    // Photos, videos and documents are packed already, and a range of one must keep its length.
+    let packed = |kind| NotForContentType::const_new(kind);
+    let compressed =
+        SizeAbove::new(1024).and(NotForContentType::IMAGES).and(packed("video/")).and(packed("application/pdf"));
     routes::guarded(&state)
         .fallback(assets::serve)
         .method_not_allowed_fallback(wrong_method)
@@ -62,6 +66,10 @@ async fn wrong_method(request: Request) -> Problem {
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
+    // Pieces of uploads have bounds of their own: a slow network is no mistake of the hub.
+    if request.method() == Method::PATCH && request.uri().path().starts_with(UPLOADS) {
+        return next.run(request).await;
+    }
     match tokio::time::timeout(ANSWER_TIME_MAX, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The hub took too long to answer; try again.")
@@ -83,7 +91,12 @@ async fn dress(State(state): State<AppState>, request: Request, next: Next) -> R
     state.counters.count(response.status().as_u16());
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, value);
+        // A file brings a stricter policy than the pages have.
+        if name == header::CONTENT_SECURITY_POLICY {
+            headers.entry(name).or_insert(value);
+        } else {
+            headers.insert(name, value);
+        }
     }
     if state.options.secure_cookie {
         let year = HeaderValue::from_static("max-age=31536000");

@@ -10,6 +10,7 @@ use greenhub_model::ledger::Ledger;
 use greenhub_model::notify::NotifyChannel;
 use greenhub_storage::accounts::Accounts;
 use greenhub_storage::changes::ChangeStore;
+use greenhub_storage::files::FileStore;
 use greenhub_storage::log::Clock;
 use greenhub_storage::notify::NotifyJournal;
 use greenhub_storage::relational::{AlarmStore, DeskStore, QuarantineStore};
@@ -74,6 +75,8 @@ pub struct Parts {
     pub accounts: Accounts,
     /// Orders.
     pub orders: Arc<dyn OrderBook>,
+    /// Photos and other files.
+    pub files: FileStore,
     /// Tracks and series.
     pub history: Arc<dyn HistorySource>,
     /// Past moments that are open.

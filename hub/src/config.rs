@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, bail};
 use greenhub_model::notify::NotifyChannel;
+use greenhub_storage::files::Scanner;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,6 +107,8 @@ section! {
         changes: ChangesSection = ChangesSection::default(),
         /// Tracks and readings.
         history: HistorySection = HistorySection::default(),
+        /// Photos and other files of cases.
+        files: FilesSection = FilesSection::default(),
         /// Alarms, orders, accounts.
         database: DatabaseSection = DatabaseSection::default(),
         /// People.
@@ -200,6 +203,36 @@ section! {
     HistorySection {
         /// Tracks and readings older than this go.
         retain: Span = Span(Duration::from_secs(400 * 86_400)),
+    }
+}
+
+section! {
+    /// `[files]`
+    FilesSection {
+        /// Largest photo.
+        photo_max: Size = Size(20 << 20),
+        /// Largest video.
+        video_max: Size = Size(200 << 20),
+        /// Largest document.
+        document_max: Size = Size(20 << 20),
+        /// What one person may upload in 24 hours.
+        daily_max: Size = Size(2 << 30),
+        /// Uploads leave this much of the disk free.
+        disk_floor: Size = Size(1 << 30),
+        /// Most pixels of a picture: an open one takes four bytes each, two are open at one time.
+        pixels_max: u64 = 50_000_000,
+        /// An unfinished upload goes after this long.
+        unfinished_for: Span = Span(Duration::from_secs(7 * 86_400)),
+        /// A file that no order names goes after this long.
+        unreferenced_for: Span = Span(Duration::from_secs(30 * 86_400)),
+        /// Minutes east of UTC of cameras that do not say.
+        utc_offset_min: i32 = 480,
+        /// Virus scanner (clamd): `tcp://HOST:PORT` or `unix:///PATH`; empty for none.
+        scanner: String = String::new(),
+        /// A scan takes at most this long.
+        scanner_timeout: Span = Span(Duration::from_secs(60)),
+        /// Without a verdict of the scanner take a file and scan it later; else its upload waits.
+        take_unscanned: bool = false,
     }
 }
 
@@ -395,6 +428,12 @@ impl Config {
                     receiver.kind
                 );
             }
+        }
+        if let Err(why) = Scanner::parse(&self.files.scanner) {
+            bail!("files.scanner: {why}");
+        }
+        if self.files.pixels_max == 0 || self.files.pixels_max > 400_000_000 {
+            bail!("files.pixels_max must lie between 1 and 400000000");
         }
         if self.notify.tries_max == 0 {
             bail!("notify.tries_max must be at least 1");

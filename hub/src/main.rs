@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod devices;
 mod export;
+mod files;
 mod intakes;
 mod notify;
 mod orders;

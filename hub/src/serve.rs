@@ -163,6 +163,9 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         &stop,
     )?;
 
+    let files = crate::files::open(config, db.clone()).await?;
+    tokio::spawn(crate::files::tidy(files.clone(), clock.clone(), stop.clone()));
+
     let overview = Arc::new(Overview {
         log: log.clone(),
         streams: streams.clone(),
@@ -184,6 +187,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         quarantine: QuarantineStore::new(db.clone()),
         accounts: people,
         orders: Arc::new(Book(orders)),
+        files: files.clone(),
         history: Arc::new(history),
         past: past.clone(),
         changes,
@@ -200,10 +204,13 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
             Arc::new(move || o.system())
         },
         readiness: overview.clone(),
-        metrics: vec![{
-            let o = overview.clone();
-            Arc::new(move |out: &mut _| o.metrics(out))
-        }],
+        metrics: vec![
+            {
+                let o = overview.clone();
+                Arc::new(move |out: &mut _| o.metrics(out))
+            },
+            Arc::new(move |out: &mut _| crate::files::metrics(&files, out)),
+        ],
         district: Bytes::from_static(district),
         clock,
         options: WebOptions {

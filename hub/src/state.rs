@@ -5,6 +5,7 @@
 //! data/snapshots/      operator state       data/history.sqlite     tracks and readings
 //! data/broker/         sessions, retained   data/inbox/             configuration on its way into the log
 //! data/in-force/       hash of the demo district that was last put into the log
+//! data/files/           photos and documents by content, unfinished uploads
 //! data/backtests/      the two rule sets of the newest back-test
 //! ```
 

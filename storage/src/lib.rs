@@ -7,6 +7,7 @@
 //! history     positions and readings in compressed chunks (embedded), with their own committed batch
 //! accounts    users, roles, login tokens, the audit log that only grows
 //! devices     what a device must know to be let in
+//! files       photos and documents by their content, resumable uploads, rows of both
 //! changes     versions of the rules, requests to change them, and their back-tests
 //! notify      rules of notification, and the journal of what was told to whom
 //! ```
@@ -21,6 +22,7 @@
 pub mod accounts;
 pub mod changes;
 pub mod devices;
+pub mod files;
 pub mod history;
 pub mod log;
 pub mod notify;

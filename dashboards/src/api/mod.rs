@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backtests;
 pub mod changes;
 pub mod devices;
+pub mod files;
 pub mod health;
 pub mod kpi;
 mod kpi_csv;

@@ -1,8 +1,8 @@
 //! The interface document (OpenAPI 3.1), generated from the handlers and the types they speak.
 
 use super::{
-    alarms, audit, backtests, changes, devices, health, ledger, live, map, metrics, mqtt, orders, quarantine, rules,
-    session,
+    alarms, audit, backtests, changes, devices, files, health, ledger, live, map, metrics, mqtt, orders, quarantine,
+    rules, session,
 };
 use super::{kpi, notify, past, service, suggestions, system, units, users};
 use crate::problem::Problem;
@@ -34,6 +34,7 @@ use utoipa::{Modify, OpenApi};
         orders::list, orders::get, orders::acts::open, orders::acts::act, orders::acts::act_many,
         orders::acts::allowed, orders::rules::dispatch_rules, orders::rules::put_dispatch_rules,
         orders::rules::dispatch_versions, orders::rules::codes,
+        files::begin, files::progress, files::append, files::get, files::thumb, files::info,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,
         audit::list, audit::verify,

@@ -24,6 +24,7 @@ use greenhub_model::time::Monotonic;
 use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, OrderId, Output, ReceivedTime, Role};
 use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
 use greenhub_storage::changes::{ChangeStore, NewVersion};
+use greenhub_storage::files::{FileStore, FilesConfig};
 use greenhub_storage::history::{History, HistoryConfig, HistoryWriter};
 use greenhub_storage::log::{Clock, SystemClock};
 use greenhub_storage::notify::NotifyJournal;
@@ -270,6 +271,9 @@ impl Hub {
             quarantine: QuarantineStore::new(db.clone()),
             accounts: accounts.clone(),
             orders: Arc::new(Book(live.clone())),
+            files: FileStore::open(db.clone(), &directory.path().join("files"), FilesConfig::default())
+                .await
+                .expect("a directory of files"),
             history: Arc::new(history),
             past: Arc::new(PastMoments::new(Arc::new(NoPast))),
             changes: changes.clone(),
