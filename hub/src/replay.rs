@@ -124,9 +124,10 @@ fn back_test(config: &Config, options: ReplayOptions, tells: bool) -> Result<()>
             let load = |value: &std::sync::atomic::AtomicI64| value.load(Ordering::Relaxed);
             let (first, newest) = (load(&progress.first), load(&progress.newest));
             let share = (newest - first) as f64 / (end.0 - first).max(1) as f64;
-            let runs = progress.runs.load(Ordering::Relaxed) as f64;
+            let count = |value: &std::sync::atomic::AtomicU64| value.load(Ordering::Relaxed) as f64;
+            let (ended, needed) = (count(&progress.runs), count(&progress.runs_needed).max(1.0));
             // Nobody may be listening any more; the result says so too.
-            let _told = say(&Line::Progress(((runs + share.clamp(0.0, 1.0)) / 2.0).min(1.0)));
+            let _told = say(&Line::Progress(((ended + share.clamp(0.0, 1.0)) / needed).min(1.0)));
         }
     });
     let started = Instant::now();

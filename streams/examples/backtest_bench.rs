@@ -1,19 +1,27 @@
-//! Speed of a back-test: plant points that send one reading each ten seconds, run once under the built-in rules and once
-//! under a candidate, without the hash, as `greenhub replay --report json` does. One JSON line per run.
+//! Speed and memory of a back-test: plant points that send one reading each ten seconds, in a log on disk, read as
+//! `greenhub replay --report json` reads it, under the built-in rules and under a candidate that changes every limit. One
+//! JSON line per run; `cpu_s` is what one core works, whatever else the machine does.
 //!
 //! ```text
-//! cargo run --release -p greenhub-streams --example backtest_bench -- [points] [minutes] [values per message]
+//! cargo run --release -p greenhub-streams --example backtest_bench -- [points] [minutes] [values per message] [batches per round] [apart]
 //! ```
+//!
+//! `apart` runs the two sets of rules one after the other through the dataflow's host.
 
 use greenhub_alarms::RuleSet;
 use greenhub_gateway::protocols::json::JsonDecoder;
-use greenhub_model::{Batch, Channel, Position, ReceivedTime, Record, RecordKind};
-use greenhub_streams::{Recorded, ReplayOptions, replay};
+use greenhub_model::{Channel, ReceivedTime, Record, RecordKind};
+use greenhub_storage::log::{Burst, Clock, Log, LogConfig, OfflineReader, RealDisk};
+use greenhub_streams::{Offline, ReplayOptions, replay};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 const START_MS: i64 = 1_763_899_200_000;
 const PERIOD_MS: i64 = 10_000;
+/// Ticks of the kernel's accounting per second on Linux.
+const TICKS: f64 = 100.0;
 /// Points of the built-in rules that a plant device may send, with a usual value and its swing.
 const POINTS: [(&str, f64, f64); 10] = [
     ("h2s", 0.03, 0.05),
@@ -29,28 +37,35 @@ const POINTS: [(&str, f64, f64); 10] = [
 ];
 
 fn main() -> anyhow::Result<()> {
-    let numbers: Vec<usize> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
+    let (words, numbers): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "apart");
+    let numbers: Vec<usize> = numbers.iter().map(|number| number.parse()).collect::<Result<_, _>>()?;
     let number = |at: usize, default: usize| numbers.get(at).copied().unwrap_or(default);
     let (points, minutes, together) = (number(0, 1_000), number(1, 60), number(2, 1).clamp(1, POINTS.len()));
-    let batches = record(points, minutes, together)?;
+    let (batches, apart) = (number(3, 1).max(1), !words.is_empty());
+    let directory = tempfile::tempdir()?;
+    record(directory.path(), points, minutes, together, batches)?;
     let base = RuleSet::builtin();
     let mut candidate = RuleSet { version: base.version + 1, ..base.clone() };
     candidate.limits.iter_mut().for_each(|limit| limit.on_delay_ms = 0);
-    let options =
-        ReplayOptions { against: Some(base), rules: Some(candidate), is_backtest: true, ..ReplayOptions::default() };
+    let (against, rules) = (Some(base), Some(candidate));
+    let options = ReplayOptions { against, rules, is_backtest: true, apart, ..ReplayOptions::default() };
     for _ in 0..2 {
-        let begin = Instant::now();
-        let report = replay(|| Ok(Recorded(batches.clone().into())), None, Arc::new(JsonDecoder), &options)?;
-        let took = begin.elapsed().as_secs_f64();
+        let (begin, cpu) = (Instant::now(), cpu_s());
+        let open = || Ok(Offline(OfflineReader::open(directory.path(), 0)?));
+        let report = replay(open, None, Arc::new(JsonDecoder), &options)?;
+        let (took, cpu) = (begin.elapsed().as_secs_f64(), cpu_s() - cpu);
         let readings = (points * minutes * 6) as u64;
         let applied = report.counts[Channel::Mqtt as usize].applied;
         anyhow::ensure!(applied * together as u64 >= readings, "{applied} messages applied");
         let candidate = report.candidate.expect("a candidate was given");
+        let thirty_days = |seconds: f64| (seconds / minutes as f64 * 43_200.0).round();
         let line = serde_json::json!({
-            "bench": "backtest", "points": points, "minutes": minutes, "values_per_message": together,
-            "readings": readings, "took_s": took, "readings_per_s": (readings as f64 / took).round(),
-            "thirty_days_s": (took / minutes as f64 * 43_200.0).round(),
-            "gained": candidate.comparison.gained.len(), "alarms": report.alarms.len(),
+            "bench": "backtest", "apart": apart, "points": points, "minutes": minutes, "values_per_message": together,
+            "batches": report.batches, "readings": readings, "took_s": took, "cpu_s": cpu,
+            "readings_per_cpu_s": (readings as f64 / cpu.max(0.01)).round(),
+            "thirty_days_s": thirty_days(took), "thirty_days_cpu_s": thirty_days(cpu), "rss_peak_mib": rss_peak_mib(),
+            "changed": candidate.comparison.changed.len(), "gained": candidate.comparison.gained.len(),
+            "alarms": report.alarms.len(),
             "calls_before": report.kpi.annunciations, "calls_after": candidate.kpi.annunciations,
         });
         println!("{line}");
@@ -58,26 +73,51 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A log in memory. Each device has ten points; `together` of them go in one message.
-fn record(points: usize, minutes: usize, together: usize) -> anyhow::Result<Vec<Batch>> {
+/// What this process has worked so far, in and out of the kernel, s. The fields stand behind the name in parentheses.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
+/// The most memory this process has held, MiB.
+fn rss_peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1_024
+}
+
+/// A clock that the bench sets.
+struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> ReceivedTime {
+        ReceivedTime::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Writes the log. Each device has ten points; `together` of them go in one message, and a round of all goes in so many
+/// batches.
+fn record(dir: &Path, points: usize, minutes: usize, together: usize, batches: usize) -> anyhow::Result<()> {
     let devices = points.div_ceil(POINTS.len());
-    let mut batches: Vec<Batch> = Vec::new();
-    let mut position = 0u64;
-    let mut push = |received_ms: i64, bytes: Vec<u8>, count: u32| {
-        let (number, received) = (batches.len() as u64 + 1, ReceivedTime::from_millis(received_ms));
-        batches.push(Batch { number, first: Position(position), count, received, bytes: Arc::new(bytes) });
-        position += u64::from(count);
+    let clock = Arc::new(SetClock(AtomicI64::new(START_MS)));
+    let config = LogConfig { retain_bytes: u64::MAX, retain_age: Duration::from_secs(1 << 32), ..LogConfig::at(dir) };
+    let log = Log::open(config, Arc::new(RealDisk), clock.clone())?;
+    let commit = |burst: &Burst| -> anyhow::Result<()> {
+        let ticket = log.try_append(burst)?;
+        ticket.wait(Duration::from_secs(60)).ok_or_else(|| anyhow::anyhow!("the log is stuck"))??;
+        Ok(())
     };
-    let mut bytes = Vec::new();
+    let mut burst = Burst::new();
     for n in 0..devices {
         let profile = format!("{{\"device\":\"E-{n:04}\",\"class\":\"plant\",\"name\":\"测点{n}\"}}");
         let change = format!("{{\"change\":\"device\",\"profile\":{profile}}}");
-        Record::own(RecordKind::Config, "admin", change.as_bytes()).encode(&mut bytes)?;
+        burst.push(&Record::own(RecordKind::Config, "admin", change.as_bytes()))?;
     }
-    push(START_MS, bytes, devices as u32);
+    commit(&burst)?;
     for round in 0..minutes * 6 {
         let received = START_MS + round as i64 * PERIOD_MS;
-        let (mut bytes, mut count) = (Vec::new(), 0);
+        let mut messages = Vec::new();
         for n in 0..devices {
             for lot in POINTS.chunks(together) {
                 let values: Vec<String> = lot
@@ -89,12 +129,17 @@ fn record(points: usize, minutes: usize, together: usize) -> anyhow::Result<Vec<
                     })
                     .collect();
                 let payload = format!("{{\"time\":{received},\"values\":{{{}}}}}", values.join(","));
-                let topic = format!("greenhub/v1/plant/E-{n:04}/reading");
-                Record::message(Channel::Mqtt, &topic, "device", payload.as_bytes()).encode(&mut bytes)?;
-                count += 1;
+                messages.push((format!("greenhub/v1/plant/E-{n:04}/reading"), payload));
             }
         }
-        push(received, bytes, count);
+        for (nth, lot) in messages.chunks(messages.len().div_ceil(batches)).enumerate() {
+            clock.0.store(received + nth as i64 * PERIOD_MS / batches as i64, Ordering::SeqCst);
+            let mut burst = Burst::new();
+            for (topic, payload) in lot {
+                burst.push(&Record::message(Channel::Mqtt, topic, "device", payload.as_bytes()))?;
+            }
+            commit(&burst)?;
+        }
     }
-    Ok(batches)
+    Ok(())
 }

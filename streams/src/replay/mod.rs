@@ -8,13 +8,16 @@
 //! of them; [`AlarmComparison`] is the difference in alarms, which is what somebody judges before approving a change.
 //!
 //! A back-test of a long log gives both rules (`against` and `rules`), so that nothing but the candidate differs, leaves
-//! the hash out, and skips what devices said before `warm`: of that only configuration and commands are run.
+//! the hash out, and skips what devices said before `warm`: of that only configuration and commands are run. On one
+//! worker both rules go through the log together, and each message is read and decoded once ([`pair`]); the report is the
+//! same.
 //!
 //! **Costs** the speed of one core per worker; memory for one summary per alarm raised within the time span, at most
 //! [`ALARMS_MAX`] of them.
 
 mod compare;
 mod kpi;
+mod pair;
 
 pub use compare::{AlarmChanged, AlarmComparison, AlarmSummary};
 
@@ -58,13 +61,17 @@ pub struct ReplayOptions {
     pub progress: Option<Arc<ReplayProgress>>,
     /// Worker threads; 0 is 1.
     pub workers: usize,
+    /// Run a back-test's two sets of rules one after the other, as replays are: what the shared run is measured against.
+    pub apart: bool,
 }
 
 /// How far a replay is.
 #[derive(Debug, Default)]
 pub struct ReplayProgress {
-    /// Runs that have ended.
+    /// Passes over the log that have ended.
     pub runs: AtomicU64,
+    /// Passes over the log that it takes.
+    pub runs_needed: AtomicU64,
     /// Receive time of the oldest batch of the log, µs; 0 before it is known.
     pub first: AtomicI64,
     /// Receive time of the newest batch taken, µs.
@@ -119,27 +126,56 @@ pub fn replay<S: BatchSource + 'static>(
     decoder: Arc<dyn Decode>,
     options: &ReplayOptions,
 ) -> Result<ReplayReport, StreamsError> {
-    let run = |pinned: Option<Arc<RuleSet>>| {
+    let begin = |pinned: Option<&RuleSet>| {
         let mut start = match snapshot {
             Some(snapshot) if options.is_backtest => restore::registrations(snapshot)?,
             Some(snapshot) => restore::read(snapshot)?.0,
             None => Start::default(),
         };
-        start.pinned = pinned;
-        run(open()?, start, decoder.clone(), options)
+        start.pinned = pinned.cloned().map(Arc::new);
+        Ok::<_, StreamsError>(start)
     };
-    let mut report = run(options.against.clone().map(Arc::new))?;
-    if let Some(rules) = &options.rules {
-        let candidate = run(Some(Arc::new(rules.clone())))?;
-        report.truncated |= candidate.truncated;
-        report.candidate = Some(CandidateReport {
-            version: rules.version,
-            output_hash: candidate.output_hash,
-            comparison: AlarmComparison::of(&report.alarms, &candidate.alarms),
-            kpi: candidate.kpi,
-        });
+    let together = options.is_backtest && !options.apart && options.workers <= 1;
+    if let (true, Some(against), Some(rules)) = (together, &options.against, &options.rules) {
+        expect_runs(options, 1);
+        let starts = [begin(Some(against))?, begin(Some(rules))?];
+        let [report, candidate] = pair::run(stretch(open()?, options), starts, decoder, options)?;
+        run_ended(options);
+        return Ok(compared(report, candidate, rules));
     }
-    Ok(report)
+    expect_runs(options, if options.rules.is_some() { 2 } else { 1 });
+    let report = run(open()?, begin(options.against.as_ref())?, decoder.clone(), options)?;
+    let Some(rules) = &options.rules else { return Ok(report) };
+    let candidate = run(open()?, begin(Some(rules))?, decoder, options)?;
+    Ok(compared(report, candidate, rules))
+}
+
+/// The first report with what the candidate would have said.
+fn compared(mut report: ReplayReport, candidate: ReplayReport, rules: &RuleSet) -> ReplayReport {
+    report.truncated |= candidate.truncated;
+    report.candidate = Some(CandidateReport {
+        version: rules.version,
+        output_hash: candidate.output_hash,
+        comparison: AlarmComparison::of(&report.alarms, &candidate.alarms),
+        kpi: candidate.kpi,
+    });
+    report
+}
+
+fn expect_runs(options: &ReplayOptions, runs: u64) {
+    if let Some(progress) = &options.progress {
+        progress.runs_needed.store(runs, Ordering::Release);
+    }
+}
+
+fn run_ended(options: &ReplayOptions) {
+    if let Some(progress) = &options.progress {
+        progress.runs.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+fn stretch<S>(source: S, options: &ReplayOptions) -> Stretch<S> {
+    Stretch { source, warm: options.warm, to: options.to, progress: options.progress.clone() }
 }
 
 fn run<S: BatchSource + 'static>(
@@ -151,13 +187,11 @@ fn run<S: BatchSource + 'static>(
     let workers = options.workers.max(1);
     let shared = Arc::new(Shared::new(workers));
     let tally = Arc::new(Mutex::new(Tally::new(options.from, !options.is_backtest)));
-    let source = Stretch { source, warm: options.warm, to: options.to, progress: options.progress.clone() };
+    let source = stretch(source, options);
     let running = host::launch(workers, start, decoder, source, HashSink(tally.clone()), shared.clone())
         .map_err(StreamsError::Host)?;
     finish(running, &shared)?;
-    if let Some(progress) = &options.progress {
-        progress.runs.fetch_add(1, Ordering::AcqRel);
-    }
+    run_ended(options);
     let report = tally.lock().report();
     Ok(report)
 }
@@ -234,7 +268,7 @@ struct HashSink(Arc<Mutex<Tally>>);
 
 impl Sink for HashSink {
     fn batch(&mut self, output: BatchOutput, _parts: Parts) {
-        self.0.lock().take(&output);
+        self.0.lock().take(&output, 0);
     }
 }
 
@@ -276,14 +310,15 @@ impl Tally {
         }
     }
 
-    fn take(&mut self, output: &BatchOutput) {
+    /// Takes the outputs of a batch in; `withheld` more were counted and not made.
+    fn take(&mut self, output: &BatchOutput, withheld: u64) {
         let records = output.end.0.saturating_sub(self.end);
         self.end = output.end.0;
         if self.from.is_some_and(|from| output.received < from) {
             return;
         }
         self.batches += 1;
-        self.outputs += output.items.len() as u64;
+        self.outputs += output.items.len() as u64 + withheld;
         self.records += records;
         for (sum, counts) in self.counts.iter_mut().zip(&output.counts) {
             sum.applied += counts.applied;

@@ -96,7 +96,7 @@ pub fn run(batches: &[Batch], workers: usize) -> ReplayReport {
     replay(|| Ok(recorded(batches)), None, decoder(), &options).expect("replays")
 }
 
-fn whole_shift() -> (District, Vec<Batch>, ReplayReport) {
+pub fn whole_shift() -> (District, Vec<Batch>, ReplayReport) {
     let district = shift();
     let report = run(&district.batches(), 1);
     acknowledge_all(&district, &report);

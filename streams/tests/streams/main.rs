@@ -6,4 +6,5 @@ mod kit;
 mod ledger;
 mod past;
 mod scenarios;
+mod together;
 mod watches;

@@ -9,7 +9,7 @@ use greenhub_streams::run_recorded;
 use serde_json::json;
 
 /// Rules of the test: one watch per kind of timer, and three fences.
-fn rules() -> RuleSet {
+pub fn rules() -> RuleSet {
     let mut rules = RuleSet::builtin();
     rules.version += 1;
     let plant = |id: &str, code: &str, on_delay_ms: i64, when: serde_json::Value| {
@@ -62,7 +62,7 @@ fn rules() -> RuleSet {
 }
 
 /// A minute of a furnace line and of a truck that comes, stays and goes.
-fn minute() -> District {
+pub fn minute() -> District {
     let district = District::new();
     district.config(&json!({ "change": "rules", "rules": rules() }));
     for n in 0..3 {

@@ -14,6 +14,7 @@ use greenhub_model::view::Presence;
 use greenhub_model::{
     AlarmCode, Channel, Class, DeviceTime, Observation, Observed, Output, PointName, Position, Quality, ReceivedTime,
 };
+use std::ops::RangeInclusive;
 
 /// The alarm type of a call for help in a position.
 const SOS_CODE: &str = "SOS";
@@ -68,15 +69,16 @@ impl DeviceStage {
         if !proxy_goodbye && let Some(condition) = device.heard(&self.rules, &when) {
             said.condition(voice, condition);
         }
+        let mut nearest = NEVER;
         match &observed.what {
             Observation::Position(report) => device.position(&self.ready, report, &when, voice, said),
-            Observation::Reading(report) => device.reading(&self.rules, report, &when, voice, said),
+            Observation::Reading(report) => nearest = device.reading(&self.rules, report, &when, voice, said),
             Observation::Alarm(report) => device.alarm(&self.rules, report, &when, voice, said),
             Observation::Status(report) => device.status(&self.rules, report, &when, proxy_goodbye, voice, said),
         }
         device.watch_presence(&self.rules, (when.received, when.position), (voice, said));
         let deadline = match &observed.what {
-            Observation::Reading(_) => device.deadline(&self.rules, &self.ready, &self.listening),
+            Observation::Reading(_) => device.deadline_after(nearest, &self.rules, &self.listening),
             _ if device.armed == NEVER || device.is_timed() => {
                 device.deadline(&self.rules, &self.ready, &self.listening)
             }
@@ -137,15 +139,16 @@ impl Device {
             });
             self.battery_pct = report.battery_pct.or(self.battery_pct);
         }
-        let track = TrackPoint {
-            unit: self.profile.device.clone(),
-            time: when.time.0,
-            lon: report.lon,
-            lat: report.lat,
-            speed_kmh: report.speed_kmh,
-            heading_deg: report.heading_deg,
-        };
-        said.output(voice, Output::Track(track));
+        said.output(voice, || {
+            Output::Track(TrackPoint {
+                unit: self.profile.device.clone(),
+                time: when.time.0,
+                lon: report.lon,
+                lat: report.lat,
+                speed_kmh: report.speed_kmh,
+                heading_deg: report.heading_deg,
+            })
+        });
         if let Some(fix) = self.fix.filter(|_| newest && !when.late) {
             self.fence(&ready.fences, &fix, when.received, when.position, (voice, said));
         }
@@ -181,22 +184,32 @@ impl Device {
         }
     }
 
-    fn reading(&mut self, rules: &RuleSet, report: &ReadingReport, when: &When, voice: &mut Voice, said: &mut Said) {
-        let sample = Sample {
-            device: self.profile.device.clone(),
-            time: when.time.0,
-            values: report.values.clone(),
-            quality: report.quality,
-        };
-        said.output(voice, Output::Sample(sample));
+    /// Returns when time alone will first change something in one of its points; see [`Device::deadline_after`].
+    fn reading(
+        &mut self,
+        rules: &RuleSet,
+        report: &ReadingReport,
+        when: &When,
+        voice: &mut Voice,
+        said: &mut Said,
+    ) -> i64 {
+        said.output(voice, || {
+            Output::Sample(Sample {
+                device: self.profile.device.clone(),
+                time: when.time.0,
+                values: report.values.clone(),
+                quality: report.quality,
+            })
+        });
+        let mut nearest = NEVER;
         if when.late {
-            return;
+            return nearest;
         }
         for (name, value) in &report.values {
-            self.judge(rules, name, *value, report.quality, when, voice, said);
+            nearest = nearest.min(self.judge(rules, name, *value, report.quality, when, voice, said));
         }
         if self.watches.is_empty() {
-            return;
+            return nearest;
         }
         let class = self.profile.class;
         let values = report
@@ -204,9 +217,11 @@ impl Device {
             .iter()
             .map(|(name, value)| (Heard::Point(name), *value, trusted(rules, class, name, *value, report.quality)));
         self.watch(rules, values, when.moment(), when.position, (voice, said));
+        nearest
     }
 
-    /// A live value: remembered if it is the newest of its point, and held against the point's limits.
+    /// A live value: remembered if it is the newest of its point, and held against the point's limits. Returns when time
+    /// alone will change something in the point.
     #[expect(clippy::too_many_arguments, reason = "one value with everything that is known of it")]
     fn judge(
         &mut self,
@@ -217,12 +232,14 @@ impl Device {
         when: &When,
         voice: &mut Voice,
         said: &mut Said,
-    ) {
-        let quality = trusted(rules, self.profile.class, name, value, quality);
-        let Some(point) = self.point(rules, name) else { return };
+    ) -> i64 {
+        let (class, delays) = (self.profile.class, quality_delays(rules));
+        let Some(point) = self.point(rules, name) else { return NEVER };
         if point.last.is_some_and(|known| known.order > when.order) {
-            return;
+            return NEVER;
         }
+        let possible = point.possible.get_or_insert_with(|| possible(rules, class, name));
+        let quality = if possible.contains(&value) { quality } else { Quality::Bad };
         point.last = Some(LastValue { value, quality, time: when.time.0, order: when.order });
         let mut edges = Vec::new();
         for watched in &mut point.limits {
@@ -237,7 +254,8 @@ impl Device {
                 edges.push((watched.rule.clone(), edge));
             }
         }
-        let bad = point.quality.judge(quality_delays(rules), when.moment(), quality_truth(quality), Some(value));
+        let bad = point.quality.judge(delays, when.moment(), quality_truth(quality), Some(value));
+        let nearest = point.deadline(delays);
         for (rule, edge) in edges {
             let condition = limit_condition(self, rules, &rule, edge, when.received, when.position);
             said.condition(voice, condition);
@@ -245,6 +263,7 @@ impl Device {
         if let Some(edge) = bad {
             self.say_quality(rules, name, edge, (when.received, when.position), voice, said);
         }
+        nearest
     }
 
     fn alarm(&mut self, rules: &RuleSet, report: &AlarmReport, when: &When, voice: &mut Voice, said: &mut Said) {
@@ -305,6 +324,10 @@ impl Device {
 
 /// The quality of a value: bad where it is said to be, or where it cannot be true.
 fn trusted(rules: &RuleSet, class: Class, name: &PointName, value: f64, quality: Quality) -> Quality {
-    let possible = rules.point(class, name.as_str()).is_none_or(|p| (p.min..=p.max).contains(&value));
-    if possible { quality } else { Quality::Bad }
+    if possible(rules, class, name).contains(&value) { quality } else { Quality::Bad }
+}
+
+/// What a value of the point can be.
+fn possible(rules: &RuleSet, class: Class, name: &PointName) -> RangeInclusive<f64> {
+    rules.point(class, name.as_str()).map_or(f64::NEG_INFINITY..=f64::INFINITY, |p| p.min..=p.max)
 }

@@ -28,6 +28,7 @@
 
 mod apply;
 mod fencing;
+mod pair;
 mod record;
 mod state;
 mod timers;
@@ -41,7 +42,7 @@ use greenhub_alarms::threshold::{self, Edge, LimitRule};
 use greenhub_alarms::watch::WatchSet;
 use greenhub_alarms::{Condition, RuleSet};
 use greenhub_model::decode::Decode;
-use greenhub_model::{Batch, DeviceId, Observed, Output, Position, ReceivedTime, RecordKind, Reject};
+use greenhub_model::{Batch, DeviceId, Output, Position, ReceivedTime, RecordKind};
 pub(crate) use record::rules_of;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -67,7 +68,9 @@ pub(crate) struct DeviceStage {
     listening: Listening,
     timers: Timers,
     dirty: Vec<u32>,
-    decoded: Vec<Result<Observed, (Option<usize>, Reject)>>,
+    decoded: Vec<record::Decoded>,
+    muted: bool,
+    withheld: u64,
 }
 
 /// What the rules say about watches and fences, made ready for use; the same for all devices.
@@ -195,6 +198,9 @@ struct Said {
     head: Head,
     inputs: Vec<Placed<AlarmInput>>,
     piece: Piece,
+    /// Outputs are counted and not made; conditions and commands are.
+    muted: bool,
+    withheld: u64,
 }
 
 /// Who speaks, and the next number in its order.
@@ -219,8 +225,14 @@ impl Voice {
 }
 
 impl Said {
-    fn output(&mut self, voice: &mut Voice, value: Output) {
-        self.piece.outputs.push(Placed { place: voice.place(), value });
+    fn output(&mut self, voice: &mut Voice, value: impl FnOnce() -> Output) {
+        if self.muted {
+            // What follows keeps its place in the order.
+            voice.sequence += 1;
+            self.withheld += 1;
+            return;
+        }
+        self.piece.outputs.push(Placed { place: voice.place(), value: value() });
     }
     fn condition(&mut self, voice: &mut Voice, condition: Condition) {
         let value = AlarmInput::Condition(Box::new(condition));
@@ -250,6 +262,8 @@ impl DeviceStage {
             timers: Timers::default(),
             dirty: Vec::new(),
             decoded: Vec::new(),
+            muted: false,
+            withheld: 0,
         };
         for part in parts {
             // A snapshot's memories belong to the rules that stand in it.
@@ -282,11 +296,7 @@ impl DeviceStage {
 
     /// Runs one batch.
     pub(crate) fn batch(&mut self, batch: &Batch, snapshot: bool) -> ToAlarm {
-        let head = Head::of(batch, snapshot);
-        let mut said = Said { head, inputs: Vec::new(), piece: Piece::default() };
-        self.listening.hear(batch.received);
-        self.change_rules(batch, &mut said);
-        self.fire(&mut said);
+        let mut said = self.begin(batch, snapshot);
         for step in batch.records() {
             match step {
                 Ok((position, record)) => self.record(position, &record, &mut said),
@@ -295,10 +305,26 @@ impl DeviceStage {
                 Err(_) => break,
             }
         }
+        self.end(said)
+    }
+
+    /// Time passes, before anything in the batch is looked at.
+    fn begin(&mut self, batch: &Batch, snapshot: bool) -> Said {
+        let head = Head::of(batch, snapshot);
+        let (inputs, piece) = (Vec::new(), Piece::default());
+        let mut said = Said { head, inputs, piece, muted: self.muted, withheld: 0 };
+        self.listening.hear(batch.received);
+        self.change_rules(batch, &mut said);
+        self.fire(&mut said);
+        said
+    }
+
+    fn end(&mut self, mut said: Said) -> ToAlarm {
         self.show(&mut said);
-        if snapshot {
+        if said.head.snapshot {
             said.piece.parts.push((format!("{PART}.{}", self.worker), write_part(&self.part())));
         }
+        self.withheld += said.withheld;
         ToAlarm { to: self.worker as u64, head: said.head, inputs: said.inputs, piece: said.piece }
     }
 
@@ -408,8 +434,7 @@ impl DeviceStage {
             device.dirty = false;
             let id = Some(device.profile.device.clone());
             let mut voice = Voice { position: end, stage: Stage::View, device: id, sequence: 0 };
-            let view = device.view(&rules);
-            said.output(&mut voice, view);
+            said.output(&mut voice, || device.view(&rules));
         }
     }
 

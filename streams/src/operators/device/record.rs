@@ -10,8 +10,8 @@ use greenhub_model::geodesy::Datum;
 use greenhub_model::output::Quarantined;
 use greenhub_model::topic::ROOT;
 use greenhub_model::{
-    Class, CommandRefusal, CommandRequest, ConfigChange, DeviceId, DeviceProfile, DeviceTopic, Output, Position,
-    Record, RecordKind, Reject,
+    Class, CommandRefusal, CommandRequest, ConfigChange, DeviceId, DeviceProfile, DeviceTopic, Observed, Output,
+    Position, ReceivedTime, Record, RecordKind, Reject,
 };
 use serde::Deserialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +20,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const REASONS_MAX: usize = 16;
 /// Most characters of a payload shown in quarantine.
 const EXCERPT_CHARS: usize = 512;
+
+/// One element of a message, or why it cannot be used.
+pub(super) type Decoded = Result<Observed, (Option<usize>, Reject)>;
+
+/// What became of reading a message.
+pub(super) enum Heard {
+    /// It belongs to another worker.
+    NotMine,
+    /// It is no data, and nothing is wrong with it.
+    Nothing,
+    /// It cannot be used.
+    Refused(Reject),
+    /// It has elements, of the device in this slot.
+    Elements(u32),
+}
 
 impl DeviceStage {
     pub(super) fn record(&mut self, position: Position, record: &Record<'_>, said: &mut Said) {
@@ -32,58 +47,75 @@ impl DeviceStage {
     }
 
     fn message(&mut self, position: Position, record: &Record<'_>, said: &mut Said) {
+        let mut decoded = std::mem::take(&mut self.decoded);
+        let heard = self.read(record, said, &mut decoded);
+        self.take_in(&heard, &decoded, (position, record), said);
+        self.decoded = decoded;
+    }
+
+    /// Whose message it is and what it says, which `decoded` holds afterwards. Of the rules it asks nothing but how device
+    /// time is judged.
+    pub(super) fn read(&mut self, record: &Record<'_>, said: &Said, decoded: &mut Vec<Decoded>) -> Heard {
+        decoded.clear();
         let topic = match DeviceTopic::parse(record.topic) {
             Ok(topic) => topic,
-            Err(reject) => {
-                if self.is_mine(record.topic) {
-                    let no_data = is_downlink(record.topic);
-                    if !no_data {
-                        self.quarantine(position, record, None, reject, said);
-                    }
-                    count(record, !no_data, said);
-                }
-                return;
-            }
+            Err(_) if !self.is_mine(record.topic) => return Heard::NotMine,
+            Err(_) if is_downlink(record.topic) => return Heard::Nothing,
+            Err(reject) => return Heard::Refused(reject),
         };
         if !self.is_mine(topic.device) {
-            return;
+            return Heard::NotMine;
         }
         // An empty retained message clears the broker's memory; the device says nothing by it.
         if record.retain && record.payload.is_empty() {
-            return count(record, false, said);
+            return Heard::Nothing;
         }
         let slot = match self.known(&topic, record.unregistered) {
             Ok(slot) => slot,
-            Err(reject) => {
-                self.quarantine(position, record, None, reject, said);
-                return count(record, true, said);
-            }
+            Err(reject) => return Heard::Refused(reject),
         };
-        let mut decoded = std::mem::take(&mut self.decoded);
-        decoded.clear();
         let datum = self.devices.get(slot).map(|d| d.profile.datum).unwrap_or(Datum::Wgs84);
         let context = DecodeContext { received: said.head.received, datum, time: self.rules.time };
         let decoder = &self.decoder;
         // A decoder that panics has a bug; it costs the message, not the district.
-        if catch_unwind(AssertUnwindSafe(|| decoder.decode(&topic, &context, record.payload, &mut decoded))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| decoder.decode(&topic, &context, record.payload, decoded))).is_err() {
             decoded.clear();
             decoded.push(Err((None, Reject::NotJson { detail: "the decoder failed on it (a bug of the hub)".into() })));
         }
+        Heard::Elements(slot)
+    }
+
+    /// What a message does, once it has been read.
+    pub(super) fn take_in(
+        &mut self,
+        heard: &Heard,
+        decoded: &[Decoded],
+        (position, record): (Position, &Record<'_>),
+        said: &mut Said,
+    ) {
+        let slot = match heard {
+            Heard::NotMine => return,
+            Heard::Nothing => return count(record, false, said),
+            Heard::Refused(reject) => {
+                self.quarantine(position, record, reject.clone(), said);
+                return count(record, true, said);
+            }
+            Heard::Elements(slot) => *slot,
+        };
         let mut voice = Voice::record(position);
         let mut bad = 0;
-        for one in decoded.drain(..) {
+        for one in decoded {
             match one {
-                Ok(observed) => self.observe(slot, &observed, record.channel, &mut voice, said),
+                Ok(observed) => self.observe(slot, observed, record.channel, &mut voice, said),
                 Err((element, reject)) => {
                     bad += 1;
                     if bad <= REASONS_MAX {
-                        let quarantined = quarantined(position, record, element, reject, said);
-                        said.output(&mut voice, quarantined);
+                        let received = said.head.received;
+                        said.output(&mut voice, || quarantined(position, record, *element, reject.clone(), received));
                     }
                 }
             }
         }
-        self.decoded = decoded;
         count(record, bad > 0, said);
     }
 
@@ -126,9 +158,9 @@ impl DeviceStage {
                     Ok(Named { request_id }) => {
                         Output::CommandDone { request_id, result: Err(CommandRefusal::Invalid { why }) }
                     }
-                    Err(_) => quarantined(position, record, None, Reject::NotJson { detail: why }, said),
+                    Err(_) => quarantined(position, record, None, Reject::NotJson { detail: why }, said.head.received),
                 };
-                said.output(&mut Voice::record(position), output);
+                said.output(&mut Voice::record(position), || output);
             }
             Err(_) => {}
         }
@@ -191,25 +223,18 @@ impl DeviceStage {
             said.condition(&mut voice, condition);
         }
         said.piece.hanging.push(Hanging { device: id.clone(), parent: None, gone: true });
-        said.output(&mut voice, Output::Removed { device: id.clone(), class: device.profile.class });
+        said.output(&mut voice, || Output::Removed { device: id.clone(), class: device.profile.class });
     }
 
-    fn quarantine(
-        &mut self,
-        position: Position,
-        record: &Record<'_>,
-        element: Option<usize>,
-        reject: Reject,
-        said: &mut Said,
-    ) {
-        let output = quarantined(position, record, element, reject, said);
-        said.output(&mut Voice::record(position), output);
+    fn quarantine(&mut self, position: Position, record: &Record<'_>, reject: Reject, said: &mut Said) {
+        let received = said.head.received;
+        said.output(&mut Voice::record(position), || quarantined(position, record, None, reject, received));
     }
 
     /// For records that every worker looks at: the first one speaks for all.
     pub(super) fn quarantine_once(&mut self, position: Position, record: &Record<'_>, reject: Reject, said: &mut Said) {
         if self.worker == 0 {
-            self.quarantine(position, record, None, reject, said);
+            self.quarantine(position, record, reject, said);
         }
     }
 }
@@ -251,13 +276,19 @@ fn count(record: &Record<'_>, bad: bool, said: &mut Said) {
     }
 }
 
-fn quarantined(position: Position, record: &Record<'_>, element: Option<usize>, reject: Reject, said: &Said) -> Output {
+fn quarantined(
+    position: Position,
+    record: &Record<'_>,
+    element: Option<usize>,
+    reject: Reject,
+    received: ReceivedTime,
+) -> Output {
     let device = DeviceTopic::parse(record.topic).ok().and_then(|t| DeviceId::new(t.device).ok());
     // Four bytes a character at most, and a character cut in half at the end is replaced.
     let shown = &record.payload[..record.payload.len().min(EXCERPT_CHARS * 4)];
     Output::Quarantine(Box::new(Quarantined {
         position,
-        received: said.head.received.millis(),
+        received: received.millis(),
         channel: record.channel,
         principal: record.principal.to_owned(),
         topic: record.topic.chars().take(EXCERPT_CHARS).collect(),

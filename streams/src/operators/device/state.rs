@@ -15,6 +15,8 @@ use greenhub_model::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::RangeInclusive;
 
 /// Most points of a device that are remembered; readings of further ones go to the history only.
 pub(super) const POINTS_MAX: usize = 256;
@@ -97,6 +99,17 @@ pub(super) struct Point {
     /// Its data has been unusable for long enough.
     #[serde(default, skip_serializing_if = "Gate::is_idle")]
     pub quality: Gate,
+    /// What its values can be by the rules in force. No state: worked out when first asked, forgotten when rules change.
+    #[serde(skip)]
+    pub possible: Option<RangeInclusive<f64>>,
+}
+
+impl Point {
+    /// When time alone changes something in it, µs; [`NEVER`] when nothing.
+    pub(super) fn deadline(&self, delays: watch::Delays) -> i64 {
+        let limits = self.limits.iter().filter_map(|w| deadline(&w.rule, &w.memory));
+        limits.chain(self.quality.deadline(delays)).min().map_or(NEVER, |at| at.0)
+    }
 }
 
 /// A condition that is on although its rule is no more: somebody must take its word back.
@@ -203,15 +216,16 @@ impl Device {
 
     /// The point, remembered from now on; none when the device has too many.
     pub(super) fn point(&mut self, rules: &RuleSet, name: &PointName) -> Option<&mut Point> {
-        if !self.points.contains_key(name) {
-            if self.points.len() >= POINTS_MAX {
-                return None;
+        let is_full = self.points.len() >= POINTS_MAX;
+        match self.points.entry(name.clone()) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(place) => {
+                let limits = rules.limits_of(&self.profile, name).into_iter();
+                let limits = limits.map(|rule| Watched { rule, memory: LimitMemory::default() }).collect();
+                Some(place.insert(Point { last: None, limits, quality: Gate::default(), possible: None }))
             }
-            let limits = rules.limits_of(&self.profile, name).into_iter();
-            let limits = limits.map(|rule| Watched { rule, memory: LimitMemory::default() }).collect();
-            self.points.insert(name.clone(), Point { last: None, limits, quality: Gate::default() });
         }
-        self.points.get_mut(name)
     }
 
     /// Takes on changed rules or a changed profile: a limit keeps its memory as long as its id stays. Returns what is on
@@ -220,6 +234,7 @@ impl Device {
         let mut orphans = Vec::new();
         let profile = &self.profile;
         for (name, point) in &mut self.points {
+            point.possible = None;
             let mut old = std::mem::take(&mut point.limits);
             point.limits = rules
                 .limits_of(profile, name)
@@ -248,14 +263,19 @@ impl Device {
 
     /// When time alone changes something, µs; [`NEVER`] when nothing.
     pub(super) fn deadline(&self, rules: &RuleSet, ready: &Ready, listening: &Listening) -> i64 {
-        let limits = self.points.values().flat_map(|p| &p.limits);
-        let limits = limits.filter_map(|w| deadline(&w.rule, &w.memory)).min();
         let delays = quality_delays(rules);
-        let quality = self.points.values().filter_map(|p| p.quality.deadline(delays)).min();
+        let points = self.points.values().map(|point| point.deadline(delays)).min().unwrap_or(NEVER);
         let watches = self.watches.deadline(watch::Voice { heard: self.heard, listening: listening.since });
         let fences = self.fences.deadline(&ready.fences, &self.profile);
-        let first = [limits, quality, watches, fences].into_iter().flatten().min().map_or(NEVER, |at| at.0);
-        first.min(self.presence_deadline(rules, listening))
+        let first = [watches, fences].into_iter().flatten().min().map_or(NEVER, |at| at.0);
+        first.min(points).min(self.presence_deadline(rules, listening))
+    }
+
+    /// As [`Device::deadline`] for a device that was armed before a reading came: nothing but the points in it, the watches
+    /// and the silence can have come nearer since. `nearest` is that of the points.
+    pub(super) fn deadline_after(&self, nearest: i64, rules: &RuleSet, listening: &Listening) -> i64 {
+        let watches = self.watches.deadline(watch::Voice { heard: self.heard, listening: listening.since });
+        nearest.min(watches.map_or(NEVER, |at| at.0)).min(self.presence_deadline(rules, listening))
     }
 
     /// Cheap part of [`Device::deadline`]: when it will be missed.
