@@ -44,4 +44,4 @@ pub use ports::{AsyncReadWrite, CommandFailure, CommandPort, HistorySource, Mqtt
 pub use ports::{ReadyCheck, SystemInfo};
 pub use serve::{ServeOptions, serve};
 pub use shell::router;
-pub use state::{AppState, MetricsSource, NotifyDoor, Parts, WebOptions};
+pub use state::{AppState, MetricsSource, NotifyDoor, Parts, PushDoor, WebOptions};

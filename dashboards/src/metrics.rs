@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Content type of the answer.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+const SURE: &str = "writing to a string cannot fail";
+
 /// A metrics page in the making.
 #[derive(Default)]
 pub struct Metrics {
@@ -25,12 +27,40 @@ impl Metrics {
         self.sample("gauge", name, help, labels, &value);
     }
 
+    /// Measurements by size: `counts` are those up to each bound and not below, then those beyond the last.
+    pub fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        bounds: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) {
+        self.head("histogram", name, help);
+        let mut so_far = 0;
+        for (at, count) in counts.iter().enumerate() {
+            so_far += count;
+            let bound = bounds.get(at).map_or_else(|| "+Inf".to_owned(), f64::to_string);
+            self.line(&format!("{name}_bucket"), &[labels, &[("le", &bound)]].concat(), &so_far);
+        }
+        self.line(&format!("{name}_sum"), labels, &sum);
+        self.line(&format!("{name}_count"), labels, &so_far);
+    }
+
     fn sample(&mut self, kind: &str, name: &str, help: &str, labels: &[(&str, &str)], value: &dyn Display) {
-        const SURE: &str = "writing to a string cannot fail";
+        self.head(kind, name, help);
+        self.line(name, labels, value);
+    }
+
+    fn head(&mut self, kind: &str, name: &str, help: &str) {
         if self.last != name {
             name.clone_into(&mut self.last);
             writeln!(self.text, "# HELP {name} {}\n# TYPE {name} {kind}", help.replace('\n', " ")).expect(SURE);
         }
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: &dyn Display) {
         self.text.push_str(name);
         for (n, (label, value)) in labels.iter().enumerate() {
             let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
@@ -80,6 +110,15 @@ mod tests {
         page.gauge("b", "Others.", &[], 1.5);
         let want = "# HELP a_total Things.\n# TYPE a_total counter\na_total{kind=\"x\\\"y\"} 3\na_total{kind=\"z\"} 4\n\
                     # HELP b Others.\n# TYPE b gauge\nb 1.5\n";
+        assert_eq!(page.into_text(), want);
+    }
+
+    #[test]
+    fn a_histogram_counts_what_lies_below_each_bound() {
+        let mut page = Metrics::default();
+        page.histogram("h", "Times.", &[("k", "x")], &[0.1, 1.0], &[2, 0, 3], 9.5);
+        let want = "# HELP h Times.\n# TYPE h histogram\nh_bucket{k=\"x\",le=\"0.1\"} 2\nh_bucket{k=\"x\",le=\"1\"} 2\n\
+                    h_bucket{k=\"x\",le=\"+Inf\"} 5\nh_sum{k=\"x\"} 9.5\nh_count{k=\"x\"} 5\n";
         assert_eq!(page.into_text(), want);
     }
 }

@@ -6,7 +6,7 @@ use crate::api::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, mqtt, orders, quarantine, rules,
     session, system,
 };
-use crate::api::{kpi, metrics, notify, openapi, past, service, suggestions, units, users};
+use crate::api::{kpi, metrics, notify, openapi, past, push, service, suggestions, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -161,6 +161,12 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/handover", KPI_READERS, kpi::handover),
         get("/api/v1/handover.csv", KPI_READERS, kpi::handover_csv),
         get("/api/v1/notifications", EVERY_ROLE, notify::notifications),
+        put("/api/v1/notifications/read", EVERY_ROLE, notify::mark_read),
+        get("/api/v1/push/key", EVERY_ROLE, push::key),
+        get("/api/v1/push/subscriptions", EVERY_ROLE, push::list),
+        post("/api/v1/push/subscriptions", EVERY_ROLE, push::subscribe),
+        delete("/api/v1/push/subscriptions", EVERY_ROLE, push::unsubscribe),
+        post("/api/v1/push/test", EVERY_ROLE, push::test),
         get("/api/v1/notify/rules", CARETAKERS, notify::rules),
         put("/api/v1/notify/rules", ADMINISTRATORS, notify::put_rules),
         get("/api/v1/notify/deliveries", CARETAKERS, notify::deliveries),

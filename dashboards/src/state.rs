@@ -59,6 +59,17 @@ pub struct NotifyDoor {
     pub receivers: Arc<BTreeMap<String, (NotifyChannel, String)>>,
     /// Rung when rules or queue have changed.
     pub bell: Arc<tokio::sync::Notify>,
+    /// Pushes to browsers; none where notices are switched off.
+    pub push: Option<PushDoor>,
+}
+
+/// What browsers need to be pushed to.
+#[derive(Debug, Clone)]
+pub struct PushDoor {
+    /// Public key of the hub, base64url.
+    pub key: Arc<str>,
+    /// Push services of one's own.
+    pub hosts: Arc<[String]>,
 }
 
 /// The parts that `hub` puts together.

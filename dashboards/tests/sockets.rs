@@ -300,3 +300,34 @@ async fn mqtt_needs_its_sub_protocol() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn a_viewer_is_told_own_notices_and_nobody_elses() {
+    let hub = Hub::start().await;
+    let (admin, clerk) = (hub.token(Role::Administrator).await, hub.token(Role::Clerk).await);
+    let tell = async |receiver: Value| {
+        let (status, answer) = hub.post(&admin, "/api/v1/notify/test", json!({"receiver": receiver})).await;
+        assert_eq!(status, 202, "{answer}");
+        answer["seq"].clone()
+    };
+    tell(json!({"role": "clerk"})).await;
+    let mut socket = open(&hub, &clerk).await;
+    say(&mut socket, json!({"subscribe": ["orders"], "max_rate_hz": 0})).await;
+    let first = hear(&mut socket).await;
+    assert_eq!(first["type"], "snapshot");
+    tell(json!({"role": "clerk"})).await;
+    say(&mut socket, json!({"subscribe": ["orders", "notices"], "max_rate_hz": 0, "resume": first["cursor"]})).await;
+    assert_eq!(hear(&mut socket).await["type"], "alive", "who did not ask was told nothing; the cursor still holds");
+    let begin = hear(&mut socket).await;
+    assert_eq!((&begin["type"], &begin["items"], &begin["look"]), (&json!("notices"), &json!([]), &json!(true)));
+    tell(json!({"role": "crew"})).await;
+    tell(json!({"user": "crew"})).await;
+    tell(json!({"webhook": "ops"})).await;
+    for receiver in [json!({"role": "clerk"}), json!({"user": "clerk"})] {
+        let seq = tell(receiver.clone()).await;
+        let told = hear(&mut socket).await;
+        assert_eq!((&told["type"], &told["look"]), (&json!("notices"), &json!(false)), "{told}");
+        assert_eq!((&told["items"][0]["seq"], &told["items"][0]["notice"]["receiver"]), (&seq, &receiver));
+    }
+    hub.stop().await;
+}

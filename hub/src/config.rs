@@ -273,8 +273,22 @@ section! {
         retain: Span = Span(Duration::from_secs(90 * 86_400)),
         /// Receivers may lie at private addresses; switch it off where all of them are outside.
         private_addresses: bool = true,
+        /// Pushes to browsers.
+        push: PushSection = PushSection::default(),
         /// Receivers by name: `[notify.receivers.NAME]`.
         receivers: BTreeMap<String, ReceiverSection> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// `[notify.push]`
+    PushSection {
+        /// Whom a push service may ask about us, `mailto:duty@example.org` or `https://…`; Apple's wants it.
+        contact: String = String::new(),
+        /// Push services of one's own (`push.lan:8443`): they may speak plain HTTP and lie at private addresses.
+        hosts: Vec<String> = vec![],
+        /// A message that could not be delivered for so long is worth nothing any more.
+        ttl: Span = Span(Duration::from_secs(4 * 3600)),
     }
 }
 
@@ -435,6 +449,13 @@ impl Config {
         if self.files.pixels_max == 0 || self.files.pixels_max > 400_000_000 {
             bail!("files.pixels_max must lie between 1 and 400000000");
         }
+        let contact = &self.notify.push.contact;
+        if !contact.is_empty() && !contact.starts_with("mailto:") && !contact.starts_with("https://") {
+            bail!("notify.push.contact is {contact:?}, expected \"mailto:…\" or \"https://…\"");
+        }
+        if self.notify.push.hosts.iter().any(|host| host.is_empty() || host.contains(['/', '@'])) {
+            bail!("notify.push.hosts holds names like \"push.lan:8443\", without scheme and path");
+        }
         if self.notify.tries_max == 0 {
             bail!("notify.tries_max must be at least 1");
         }
@@ -553,5 +574,7 @@ mod tests {
         assert!(load("[log]\nretain = \"64MiB\"", &[]).is_err());
         assert!(load("[accounts]\npolicy = \"none\"", &[]).is_err());
         assert!(load("[notify.receivers.ops]\nkind = \"pigeon\"", &[]).is_err());
+        assert!(load("[notify.push]\ncontact = \"duty@example.org\"", &[]).is_err());
+        assert!(load("[notify.push]\nhosts = [\"https://push.lan\"]", &[]).is_err());
     }
 }

@@ -21,7 +21,7 @@ use clap::Args;
 use greenhub_dashboards::live::{Live, LiveConfig};
 use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::ports::RulesPort;
-use greenhub_dashboards::{AppState, NotifyDoor, Parts, ServeOptions, WebOptions};
+use greenhub_dashboards::{AppState, NotifyDoor, Parts, PushDoor, ServeOptions, WebOptions};
 use greenhub_gateway::mqtt::{Broker, BrokerConfig, BrokerHandle, Limits, TlsConfig};
 use greenhub_gateway::protocols::json::JsonDecoder;
 use greenhub_storage::accounts::Accounts;
@@ -149,6 +149,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
 
     let rules: Arc<dyn RulesPort> = Arc::new(Desk::new(master, streams.clone(), &config.data, &stop));
     let journal = NotifyJournal::open(db.clone()).await.context("open the journal of notices")?;
+    let vapid = notify::identity(config, &journal).await?;
     let bell = Arc::new(tokio::sync::Notify::new());
     let notices = notify::start(
         config,
@@ -159,6 +160,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
             rules: rules.clone(),
             clock: clock.clone(),
             bell: bell.clone(),
+            vapid: vapid.clone(),
         },
         &stop,
     )?;
@@ -192,7 +194,15 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         past: past.clone(),
         changes,
         rules,
-        notify: NotifyDoor { journal, receivers: Arc::new(notify::adapters::kinds(&config.notify)), bell },
+        notify: NotifyDoor {
+            journal: journal.clone(),
+            receivers: Arc::new(notify::adapters::kinds(&config.notify)),
+            bell,
+            push: vapid.map(|vapid| PushDoor {
+                key: vapid.public().into(),
+                hosts: config.notify.push.hosts.as_slice().into(),
+            }),
+        },
         commands: Arc::new(Commands { log: log.clone(), waiting }),
         mqtt: Some(Arc::new(Door { doors: broker.doors(), encrypted: config.http.behind_tls })),
         ledger: {
@@ -210,6 +220,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
                 Arc::new(move |out: &mut _| o.metrics(out))
             },
             Arc::new(move |out: &mut _| crate::files::metrics(&files, out)),
+            Arc::new(move |out: &mut _| notify::metrics::write(&journal, out)),
         ],
         district: Bytes::from_static(district),
         clock,

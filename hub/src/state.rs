@@ -7,6 +7,7 @@
 //! data/in-force/       hash of the demo district that was last put into the log
 //! data/files/           photos and documents by content, unfinished uploads
 //! data/backtests/      the two rule sets of the newest back-test
+//! data/vapid.pk8       who the hub is to push services; a hub that moves takes it along
 //! ```
 
 use crate::config::Config;

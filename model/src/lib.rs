@@ -23,6 +23,7 @@ pub mod order;
 pub mod output;
 pub mod polygon;
 pub mod profile;
+pub mod push;
 pub mod record;
 pub mod reject;
 pub mod statistics;

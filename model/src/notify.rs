@@ -6,6 +6,7 @@
 
 use crate::alarm::Priority;
 use crate::ids::{AlarmCode, AlarmId, Class, DeviceId};
+use crate::push::Urgency;
 use crate::user::Role;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,6 +165,8 @@ pub enum Receiver {
     Sms(String),
     /// A group of enterprise WeChat, by its robot.
     Wecom(String),
+    /// A browser that somebody has subscribed, as `USER/BROWSER`; people do that themselves, rules do not name it.
+    Push(String),
 }
 
 impl Receiver {
@@ -174,13 +177,14 @@ impl Receiver {
             Receiver::Webhook(_) => NotifyChannel::Webhook,
             Receiver::Sms(_) => NotifyChannel::Sms,
             Receiver::Wecom(_) => NotifyChannel::Wecom,
+            Receiver::Push(_) => NotifyChannel::Push,
         }
     }
 
     /// Its name in the hub's configuration, where it has one.
     pub fn configured(&self) -> Option<&str> {
         match self {
-            Receiver::Role(_) | Receiver::User(_) => None,
+            Receiver::Role(_) | Receiver::User(_) | Receiver::Push(_) => None,
             Receiver::Webhook(name) | Receiver::Sms(name) | Receiver::Wecom(name) => Some(name),
         }
     }
@@ -194,6 +198,7 @@ impl fmt::Display for Receiver {
             Receiver::Webhook(name) => write!(f, "webhook:{name}"),
             Receiver::Sms(name) => write!(f, "sms:{name}"),
             Receiver::Wecom(name) => write!(f, "wecom:{name}"),
+            Receiver::Push(browser) => write!(f, "push:{browser}"),
         }
     }
 }
@@ -211,6 +216,25 @@ pub enum NotifyChannel {
     Sms,
     /// Robot of an enterprise WeChat group.
     Wecom,
+    /// Push service of a browser.
+    Push,
+}
+
+impl NotifyChannel {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [NotifyChannel; 5] =
+        [NotifyChannel::Page, NotifyChannel::Webhook, NotifyChannel::Sms, NotifyChannel::Wecom, NotifyChannel::Push];
+
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NotifyChannel::Page => "page",
+            NotifyChannel::Webhook => "webhook",
+            NotifyChannel::Sms => "sms",
+            NotifyChannel::Wecom => "wecom",
+            NotifyChannel::Push => "push",
+        }
+    }
 }
 
 /// Why a notice goes out.
@@ -228,6 +252,8 @@ pub enum NoticeKind {
     Escalation,
     /// A trial.
     Test,
+    /// Somebody is told of something that is no alarm, such as an order.
+    Message,
 }
 
 /// What one receiver is told.
@@ -258,6 +284,21 @@ pub struct Notice {
     pub alarms: Vec<NoticeAlarm>,
     /// All of them.
     pub total: u64,
+    /// How it is shown where it is pushed; what is missing follows from the alarms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushHints>,
+}
+
+/// How a notice is shown on a screen that is not looked at.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushHints {
+    /// Page to open, a path of the hub.
+    pub url: String,
+    /// A later notice of the same tag takes the place of this one; empty for none.
+    pub tag: String,
+    /// How much it may cost.
+    pub urgency: Urgency,
 }
 
 /// An alarm of a notice.

@@ -51,6 +51,14 @@ impl Api {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// `GET path` as text, must succeed.
+    pub async fn text(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await;
+        let answer = answer.and_then(|answer| answer.error_for_status());
+        let text = answer.unwrap_or_else(|error| panic!("GET {path}: {error}")).text().await;
+        text.unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
     /// `GET path`, must succeed.
     pub async fn get(&self, path: &str) -> Value {
         let (status, body) = self.try_get(path).await;

@@ -216,6 +216,7 @@ pub fn trial(receiver: Receiver, by: &str, now: i64) -> Notice {
         text: format!("这是一条测试通知，由 {by} 发出，无需处理。"),
         alarms: vec![],
         total: 0,
+        push: None,
     }
 }
 
@@ -241,6 +242,7 @@ fn notices_of(routing: &Routing, plan: &Plan, key: &str, group: &Group, decision
         text: text.clone(),
         alarms: alarms.clone(),
         total,
+        push: None,
     };
     let mut receivers = receivers;
     receivers.sort();

@@ -63,6 +63,9 @@ pub fn receiver_problem(receiver: &Receiver, configured: &BTreeMap<String, Notif
     if let Receiver::User(name) = receiver {
         return name.trim().is_empty().then(|| "接收人的用户名不能为空".into());
     }
+    if let Receiver::Push(_) = receiver {
+        return Some("桌面通知由各人在自己的浏览器中开启，规则中请填写岗位或人员".into());
+    }
     let name = receiver.configured()?;
     match configured.get(name) {
         Some(channel) if *channel == receiver.channel() => None,

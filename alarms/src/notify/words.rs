@@ -13,6 +13,7 @@ pub(super) fn code(kind: NoticeKind) -> &'static str {
         NoticeKind::Resolved => "resolved",
         NoticeKind::Escalation => "escalation",
         NoticeKind::Test => "test",
+        NoticeKind::Message => "message",
     }
 }
 
@@ -24,6 +25,7 @@ pub(super) fn say(kind: NoticeKind, alarms: &[NoticeAlarm], utc_offset_min: i32)
         NoticeKind::Resolved => "已恢复",
         NoticeKind::Escalation => "超时未确认，升级",
         NoticeKind::Test => "测试",
+        NoticeKind::Message => "消息",
     };
     let title = match alarms {
         [] => lead.to_owned(),

@@ -19,6 +19,7 @@ pub mod notify;
 pub mod openapi;
 pub mod orders;
 pub mod past;
+pub mod push;
 pub mod quarantine;
 pub mod rules;
 pub mod service;

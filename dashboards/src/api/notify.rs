@@ -36,6 +36,10 @@ pub struct Notifications {
     pub items: Vec<Notification>,
     /// What to ask after next time.
     pub last: i64,
+    /// Number of the newest one that the caller has read; 0 for none.
+    pub read: i64,
+    /// How many the caller has not read.
+    pub unread: u64,
 }
 
 /// What was said to the caller's role, or to the caller.
@@ -50,11 +54,53 @@ pub async fn notifications(
     if !(1..=NOTIFICATIONS_MAX).contains(&limit) {
         return Err(Problem::bad_request(format!("limit must lie between 1 and {NOTIFICATIONS_MAX}")));
     }
-    let user = Receiver::User(caller.session.username.clone());
-    let receivers = [Receiver::Role(caller.session.role).to_string(), user.to_string()];
-    let items = state.notify.journal.notifications(receivers, query.after, limit).await?;
+    let journal = &state.notify.journal;
+    let items = journal.notifications(receivers(&caller), query.after, limit).await?;
     let last = items.last().map_or(query.after.unwrap_or(0), |item| item.seq);
-    Ok(Json(Notifications { items, last }))
+    let read = journal.read_up_to(&caller.session.username).await?;
+    let unread = journal.count_after(receivers(&caller), read).await?;
+    Ok(Json(Notifications { items, last, read, unread }))
+}
+
+fn receivers(caller: &Caller) -> [String; 2] {
+    let user = Receiver::User(caller.session.username.clone());
+    [Receiver::Role(caller.session.role).to_string(), user.to_string()]
+}
+
+/// What was read.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadRequest {
+    /// Number of the newest notification that was read; it never goes back.
+    pub seq: i64,
+}
+
+/// How much is unread.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ReadAnswer {
+    /// Number of the newest one that was read.
+    pub read: i64,
+    /// How many the caller has not read.
+    pub unread: u64,
+}
+
+/// The caller has read notifications up to this one.
+#[utoipa::path(put, path = "/api/v1/notifications/read", tag = "notify", request_body = ReadRequest,
+    responses((status = 200, body = ReadAnswer), (status = 422, body = Problem)))]
+pub async fn mark_read(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<ReadRequest>,
+) -> Result<Json<ReadAnswer>, Problem> {
+    let (journal, user) = (&state.notify.journal, &caller.session.username);
+    let newest = journal.newest().await?;
+    if !(0..=newest).contains(&request.seq) {
+        let detail = format!("seq 须为收到的通知编号，在 0 到 {newest} 之间");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    journal.mark_read(user, request.seq).await?;
+    let read = journal.read_up_to(user).await?;
+    Ok(Json(ReadAnswer { read, unread: journal.count_after(receivers(&caller), read).await? }))
 }
 
 /// A receiver of the configuration.

@@ -4,7 +4,7 @@ use super::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, metrics, mqtt, orders, quarantine,
     rules, session,
 };
-use super::{kpi, notify, past, service, suggestions, system, units, users};
+use super::{kpi, notify, past, push, service, suggestions, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -30,7 +30,8 @@ use utoipa::{Modify, OpenApi};
         service::list, service::floods, service::remove, service::give_back,
         suggestions::list,
         kpi::desks, kpi::show, kpi::show_csv, kpi::handover, kpi::handover_csv,
-        notify::notifications, notify::rules, notify::put_rules, notify::deliveries, notify::test,
+        notify::notifications, notify::mark_read, notify::rules, notify::put_rules, notify::deliveries, notify::test,
+        push::key, push::list, push::subscribe, push::unsubscribe, push::test,
         orders::list, orders::get, orders::acts::open, orders::acts::act, orders::acts::act_many,
         orders::acts::allowed, orders::rules::dispatch_rules, orders::rules::put_dispatch_rules,
         orders::rules::dispatch_versions, orders::rules::codes,

@@ -136,7 +136,7 @@ pub async fn upgrade(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let view = found(&state, &caller, id.0)?;
-    watch(view.live(), socket, session_check(state, caller.token))
+    watch(view.live(), socket, session_check(state, caller.token), None)
 }
 
 /// Id of an open moment, in hexadecimal.

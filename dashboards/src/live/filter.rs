@@ -25,6 +25,8 @@ pub enum Topic {
     Alarms,
     /// Open orders.
     Orders,
+    /// What the viewer is told in the page, and nobody else's.
+    Notices,
 }
 
 /// A message from a viewer; may be sent again at any time.
@@ -80,6 +82,8 @@ pub struct Wish {
     pub interval_us: u64,
     /// Where to go on.
     pub resume: Option<String>,
+    /// Tell of notices; of no concern to groups and cursors.
+    pub notices: bool,
 }
 
 impl Filter {
@@ -154,7 +158,7 @@ impl Subscribe {
             orders: has(Topic::Orders),
             bbox,
         };
-        Ok(Wish { filter, interval_us, resume: self.resume })
+        Ok(Wish { filter, interval_us, notices: has(Topic::Notices), resume: self.resume })
     }
 }
 
@@ -169,7 +173,9 @@ mod tests {
         assert!(good.filter.units && good.filter.alarms && !good.filter.devices && !good.filter.orders);
         assert_eq!(good.interval_us, 0);
         let plain = Subscribe::parse(r#"{"subscribe":["units"],"bbox":null,"resume":null}"#).expect("a good message");
-        assert_eq!(plain.interval_us, 100_000);
+        assert_eq!((plain.interval_us, plain.notices), (100_000, false));
+        let told = Subscribe::parse(r#"{"subscribe":["units","notices"]}"#).expect("a good message");
+        assert!(told.notices && told.filter == plain.filter, "notices change neither group nor cursor");
         for bad in [
             "",
             "[]",

@@ -5,6 +5,7 @@ use super::delta::{Delta, Removed};
 use super::table::State;
 use axum::extract::ws::Utf8Bytes;
 use greenhub_model::ReceivedTime;
+use greenhub_model::notify::Notification;
 use greenhub_model::output::Flood;
 use serde::Serialize;
 use std::fmt::Write;
@@ -41,6 +42,20 @@ pub fn alive(cursor: Cursor, now: ReceivedTime) -> Utf8Bytes {
     let mut out = head("alive", cursor, now, 0);
     out.push('}');
     out.into()
+}
+
+/// A frame `notices`: what the viewer has just been told; `look` where more than this may have come.
+pub fn notices(items: &[Arc<Notification>], look: bool, now: ReceivedTime) -> Utf8Bytes {
+    #[derive(Serialize)]
+    struct Notices<'a> {
+        r#type: &'static str,
+        now: f64,
+        items: Vec<&'a Notification>,
+        look: bool,
+    }
+    let items = items.iter().map(Arc::as_ref).collect();
+    let frame = Notices { r#type: "notices", now: now.millis_f64(), items, look };
+    serde_json::to_string(&frame).expect("notices have string keys only").into()
 }
 
 /// A frame `error`: the client's last message was not taken.

@@ -28,7 +28,7 @@ mod viewer;
 
 pub use cursor::Cursor;
 pub use filter::{Filter, Subscribe, Topic};
-pub use viewer::{CLIENT_MESSAGE_BYTES_MAX, SessionCheck, serve_viewer};
+pub use viewer::{CLIENT_MESSAGE_BYTES_MAX, NoticeFeed, SessionCheck, serve_viewer};
 
 use filter::{GroupKey, Wish};
 use greenhub_model::order::Order;

@@ -81,7 +81,7 @@ fn take(held: &mut Held, frame: &Frame, heard_from: &mut u64) {
 
 impl Client {
     fn new(live: &Live, filter: Filter) -> Self {
-        let wish = Wish { filter, interval_us: 0, resume: None };
+        let wish = Wish { filter, interval_us: 0, resume: None, notices: false };
         let joined = live.join(&wish, None);
         let (mut held, mut heard_from) = (Held::default(), 0);
         take(&mut held, &joined.first, &mut heard_from);
@@ -105,7 +105,8 @@ impl Client {
     fn come_again(&mut self, live: &Live, filter: Filter, same_socket: bool) {
         let standing = same_socket.then_some((self.wish.filter, self.cursor));
         let changed = filter != self.wish.filter;
-        self.wish = Wish { filter, interval_us: self.wish.interval_us, resume: self.held.cursor.clone() };
+        self.wish =
+            Wish { filter, interval_us: self.wish.interval_us, resume: self.held.cursor.clone(), notices: false };
         self.joined = live.join(&self.wish, standing);
         if changed {
             // As the contract says: who unsubscribes from a kind forgets it.

@@ -7,12 +7,14 @@ use super::filter::Subscribe;
 use super::group::Frame;
 use super::{Inner, Joined, Live, frame};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use greenhub_model::notify::{Notification, Receiver};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Asks whether the viewer's session still holds; asked every few seconds.
@@ -40,10 +42,52 @@ enum End {
     Close(u16, &'static str),
 }
 
+/// What a viewer is told in the page: notices to one of these receivers.
+pub struct NoticeFeed {
+    /// The viewer's role and the viewer.
+    pub receivers: [Receiver; 2],
+    /// Everybody's notices.
+    pub heard: broadcast::Receiver<Arc<Notification>>,
+}
+
+/// Notices of one frame at most.
+const NOTICES_MAX: usize = 50;
+
+impl NoticeFeed {
+    /// Waits for notices to this viewer. `true`: more have come than were kept for it, it has to look into the list.
+    async fn next(&mut self) -> (Vec<Arc<Notification>>, bool) {
+        let mut own = vec![];
+        loop {
+            let heard = match own.is_empty() {
+                true => self.heard.recv().await,
+                false => match self.heard.try_recv() {
+                    Ok(told) => Ok(told),
+                    Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => return (own, false),
+                },
+            };
+            match heard {
+                Ok(told) if own.len() >= NOTICES_MAX && self.is_own(&told) => return (own, true),
+                Ok(told) if self.is_own(&told) => own.push(told),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return (own, true),
+                // The journal is gone with the hub; the socket ends on its own.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    fn is_own(&self, told: &Notification) -> bool {
+        self.receivers.contains(&told.notice.receiver)
+    }
+}
+
 struct Viewer {
     live: Live,
     socket: WebSocket,
     session: SessionCheck,
+    feed: Option<NoticeFeed>,
+    notices: bool,
     place: Option<Place>,
     heard: Instant,
     sent: Instant,
@@ -58,7 +102,13 @@ struct Place {
 }
 
 /// Serves a viewer until it leaves, is too slow, or its session ends.
-pub async fn serve_viewer(live: Live, socket: WebSocket, place: OwnedSemaphorePermit, session: SessionCheck) {
+pub async fn serve_viewer(
+    live: Live,
+    socket: WebSocket,
+    place: OwnedSemaphorePermit,
+    session: SessionCheck,
+    feed: Option<NoticeFeed>,
+) {
     let stats = &live.inner().stats;
     stats.viewers_opened.fetch_add(1, Relaxed);
     stats.viewers.fetch_add(1, Relaxed);
@@ -67,6 +117,8 @@ pub async fn serve_viewer(live: Live, socket: WebSocket, place: OwnedSemaphorePe
         live: live.clone(),
         socket,
         session,
+        feed,
+        notices: false,
         place: None,
         heard: now,
         sent: now,
@@ -107,6 +159,9 @@ impl Viewer {
                     Some(Err(_)) | None => return End::Gone,
                 },
                 () = next_frame(&mut self.place) => self.follow(&inner).await,
+                (items, look) = next_notices(&mut self.feed, self.notices) => {
+                    self.send(frame::notices(&items, look, inner.clock.now())).await
+                }
                 () = &mut alive => {
                     let step = self.stay_alive(&inner, silence_max).await;
                     alive.as_mut().reset(self.sent + silence_max);
@@ -130,7 +185,8 @@ impl Viewer {
                         let joined = self.live.join(&wish, standing);
                         let first = joined.first.clone();
                         self.place = Some(Place { joined, cursor: first.to });
-                        self.send_first(&first).await
+                        self.send_first(&first).await?;
+                        self.listen(wish.notices).await
                     }
                     Err(detail) => self.send(frame::error(&detail)).await,
                 }
@@ -142,6 +198,19 @@ impl Viewer {
             Message::Close(_) => Err(End::Gone),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
         }
+    }
+
+    /// Begins or ends to tell of notices. Who begins looks into the list once: what came before is there.
+    async fn listen(&mut self, wanted: bool) -> Result<(), End> {
+        let Some(feed) = &mut self.feed else { return Ok(()) };
+        let begins = wanted && !self.notices;
+        self.notices = wanted;
+        if !begins {
+            return Ok(());
+        }
+        feed.heard = feed.heard.resubscribe();
+        let now = self.live.inner().clock.now();
+        self.send(frame::notices(&[], true, now)).await
     }
 
     /// One client message is paid for; who sends too many is closed.
@@ -242,5 +311,13 @@ async fn next_frame(place: &mut Option<Place>) {
             }
         }
         None => std::future::pending().await,
+    }
+}
+
+/// Waits for notices to this viewer; for ever while it wants none.
+async fn next_notices(feed: &mut Option<NoticeFeed>, wanted: bool) -> (Vec<Arc<Notification>>, bool) {
+    match feed {
+        Some(feed) if wanted => feed.next().await,
+        _ => std::future::pending().await,
     }
 }

@@ -13,7 +13,7 @@ use greenhub_dashboards::ports::{
 };
 use greenhub_dashboards::{
     AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, NotifyDoor, OrderBook, Parts,
-    Readiness, ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
+    PushDoor, Readiness, ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
 };
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
 use greenhub_model::change::{Backtest, BacktestState};
@@ -282,6 +282,7 @@ impl Hub {
                 journal: NotifyJournal::open(db.clone()).await.expect("the journal of notices"),
                 receivers: Arc::new([("ops".to_owned(), (NotifyChannel::Webhook, "ops.example".to_owned()))].into()),
                 bell: Arc::default(),
+                push: Some(PushDoor { key: "BKey".into(), hosts: ["127.0.0.1:9000".to_owned()].as_slice().into() }),
             },
             commands: Arc::new(Desk { live: live.clone(), batches: batches.clone() }),
             mqtt: Some(Arc::new(Echo)),

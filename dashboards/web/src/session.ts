@@ -96,10 +96,18 @@ export async function changePassword(current: string, password: string): Promise
 
 export async function logout(): Promise<void> {
   try {
+    await whoLeaves()
     await write('DELETE /api/v1/session', null, { quiet: true })
   } finally {
     user.value = null
   }
+}
+
+let whoLeaves: () => Promise<void> = () => Promise.resolve()
+
+/** What is done for a person who logs out, while the server still knows who it is. */
+export function beforeLogout(act: () => Promise<void>): void {
+  whoLeaves = act
 }
 
 /** Runs `act` when the server no longer knows us. */

@@ -16,6 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest markdown of an enterprise WeChat robot, bytes.
 const WECOM_BYTES_MAX: usize = 4096;
@@ -50,6 +51,8 @@ pub struct Answer {
     pub status: u16,
     /// Body, at most 64 KiB.
     pub body: Vec<u8>,
+    /// How long the receiver asks us to wait, where it says so in seconds.
+    pub retry_after: Option<Duration>,
 }
 
 impl Answer {
@@ -103,7 +106,7 @@ fn channel(receiver: &ReceiverSection) -> Result<Arc<dyn Channel>> {
         Some(NotifyChannel::Sms) if receiver.to.is_empty() => bail!("sms needs the numbers in to"),
         Some(NotifyChannel::Sms) => Arc::new(Sms { receiver: receiver.clone(), secret }),
         Some(NotifyChannel::Wecom) => Arc::new(Wecom { url: url.replace("{secret}", &encode(&secret)) }),
-        Some(NotifyChannel::Page) | None => bail!("kind must be webhook, sms or wecom"),
+        Some(NotifyChannel::Page | NotifyChannel::Push) | None => bail!("kind must be webhook, sms or wecom"),
     };
     Ok(channel)
 }
@@ -260,7 +263,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, body: body.into() }
+        Answer { status, body: body.into(), retry_after: None }
     }
 
     fn section(kind: &str) -> ReceiverSection {

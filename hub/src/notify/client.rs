@@ -23,7 +23,8 @@ use tracing::warn;
 /// Most bytes read of an answer.
 pub const BODY_MAX: usize = 64 << 10;
 
-/// Makes calls.
+/// Makes calls. Cheap to clone.
+#[derive(Clone)]
 pub struct Client {
     tls: TlsConnector,
     timeout: Duration,
@@ -45,6 +46,11 @@ impl Client {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), timeout, private_addresses })
+    }
+
+    /// The same client, for calls that may or may not go to private addresses.
+    pub fn reaching(&self, private_addresses: bool) -> Self {
+        Self { private_addresses, ..self.clone() }
     }
 
     /// Makes one call; the error is a sentence for the journal and holds no part of the address that may be secret.
@@ -85,10 +91,7 @@ impl Client {
         let mut last = format!("{host} has no address");
         for address in addresses {
             if !self.private_addresses && is_private(address.ip()) {
-                last = format!(
-                    "{host} lies at the private address {}, which notify.private_addresses forbids",
-                    address.ip()
-                );
+                last = format!("{host} lies at the private address {}, which the configuration forbids", address.ip());
                 continue;
             }
             match TcpStream::connect(address).await {
@@ -109,9 +112,11 @@ where
     let talk = async {
         let answer = sender.send_request(request).await.map_err(failed)?;
         let status = answer.status().as_u16();
+        let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         let body = Limited::new(answer.into_body(), BODY_MAX).collect().await;
         let body = body.map_err(|error| format!("the answer cannot be read: {error}"))?.to_bytes().to_vec();
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, retry_after })
     };
     tokio::pin!(talk);
     tokio::pin!(connection);

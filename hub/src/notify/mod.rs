@@ -3,6 +3,7 @@
 //! ```text
 //! alarm_events ─place─▶ router task: alarms::notify ─one transaction─▶ journal ─due─▶ sender task ─▶ Channel ─▶ HTTP
 //!                          ▲ rules in force: PUT /api/v1/notify/rules               └─▶ sent │ again later │ gave up
+//!                                                                          └─due─▶ Pusher ─▶ browsers ([`push`])
 //! ```
 //!
 //! The router reads events only after the tables have committed them, so it lives on a cursor of its own and slows nobody:
@@ -14,6 +15,8 @@
 pub mod adapters;
 mod address;
 pub mod client;
+pub mod metrics;
+pub mod push;
 
 use crate::config::Config;
 use adapters::Channel;
@@ -26,6 +29,7 @@ use greenhub_model::notify::{Delivery, NotifyRules, Receiver};
 use greenhub_storage::log::Clock;
 use greenhub_storage::notify::{NotifyJournal, Tried};
 use greenhub_storage::relational::{AlarmStore, BatchSink, FACTS_MAX, FactPlace, StoreError};
+use push::{Pusher, Vapid};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,6 +66,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Rung when the rules or the queue change.
     pub bell: Arc<Notify>,
+    /// Who the hub is to push services; none where notices are switched off.
+    pub vapid: Option<Arc<Vapid>>,
 }
 
 /// The running tasks; they end with the token they were given.
@@ -87,6 +93,8 @@ pub fn start(config: &Config, parts: Parts, stop: &CancellationToken) -> Result<
     }
     let channels = adapters::channels(&section).context("read the receivers of [notify]")?;
     let client = Client::new(section.timeout.0, section.private_addresses).context("prepare calls to receivers")?;
+    let vapid = parts.vapid.clone();
+    let (outside, inside) = (client.reaching(false), client.reaching(true));
     let sending = Arc::new(Sending {
         journal: parts.journal.clone(),
         clock: parts.clock.clone(),
@@ -96,11 +104,16 @@ pub fn start(config: &Config, parts: Parts, stop: &CancellationToken) -> Result<
         tries_max: section.tries_max,
         retain: section.retain.0,
     });
+    let pusher =
+        vapid.map(|vapid| Pusher { vapid, outside, inside, hosts: section.push.hosts, ttl: section.push.ttl.0 });
     let known: BTreeSet<String> = channels.keys().map(Receiver::to_string).collect();
     let mut tasks = vec![tokio::spawn(route(parts, stop.clone()))];
     tasks.push(tokio::spawn(sending.clone().tidy(known, stop.clone())));
     for (receiver, channel) in channels {
         tasks.push(tokio::spawn(sending.clone().serve(receiver.to_string(), channel, stop.clone())));
+    }
+    if let Some(pusher) = pusher {
+        tasks.push(tokio::spawn(Arc::new(pusher).serve(sending, stop.clone())));
     }
     Ok(Tasks(tasks))
 }
@@ -213,8 +226,22 @@ impl Router {
     }
 }
 
+/// The key pair of the data directory, and the browsers that belong to it; none where notices are switched off.
+pub async fn identity(config: &Config, journal: &NotifyJournal) -> Result<Option<Arc<Vapid>>> {
+    if !config.notify.enabled {
+        return Ok(None);
+    }
+    let file = config.data.join("vapid.pk8");
+    let vapid = Vapid::open(&file, &config.notify.push.contact).context("prepare pushes to browsers")?;
+    let gone = journal.forget_browsers_of_other_keys(vapid.public()).await.context("look after the browsers")?;
+    if gone > 0 {
+        warn!(browsers = gone, "the key of the hub is another one, browsers have to be subscribed again");
+    }
+    Ok(Some(Arc::new(vapid)))
+}
+
 /// What the senders share. Each receiver has a sender of its own, so one that is away keeps nobody else waiting.
-struct Sending {
+pub struct Sending {
     journal: NotifyJournal,
     clock: Arc<dyn Clock>,
     client: Client,
@@ -251,7 +278,7 @@ impl Sending {
         for delivery in self.journal.due(receiver, self.clock.now().millis(), TOGETHER).await? {
             let tried = self.try_one(&delivery, channel).await;
             let now = self.clock.now().millis();
-            self.journal.settle(delivery.seq, &tried, now).await?;
+            self.journal.settle(&delivery, &tried, now).await?;
             if let Tried::Again(why, at) = &tried {
                 warn!(receiver, seq = delivery.seq, %why, "a notice was not delivered, it is tried again");
                 let pause = Duration::from_millis(u64::try_from(at - now).unwrap_or(0));
@@ -292,10 +319,13 @@ impl Sending {
 
     async fn tidy_once(&self, known: &BTreeSet<String>) -> Result<(), StoreError> {
         let now = self.clock.now().millis();
-        for receiver in self.journal.awaited().await?.iter().filter(|receiver| !known.contains(*receiver)) {
+        let awaited = self.journal.awaited().await?;
+        // Browsers are nobody's configuration; what waits for one that is gone ends where pushes are sent.
+        let strange = awaited.iter().filter(|receiver| !known.contains(*receiver) && !receiver.starts_with("push:"));
+        for receiver in strange {
             for delivery in self.journal.due(receiver, i64::MAX, TOGETHER).await? {
                 let why = "the configuration does not name this receiver any more".to_owned();
-                self.journal.settle(delivery.seq, &Tried::GaveUp(why), now).await?;
+                self.journal.settle(&delivery, &Tried::GaveUp(why), now).await?;
             }
         }
         let retain = i64::try_from(self.retain.as_millis()).unwrap_or(i64::MAX);

@@ -5,6 +5,8 @@
 //! due() ─▶ the hub sends ─▶ settle(): sent │ failed, tried again later │ gave up
 //! ```
 //!
+//! A notice of the page has a row for each browser that takes it besides ([`push`]).
+//!
 //! **Exactly one row per decision**: the router's memory, the place it has read to and the rows commit together, and a
 //! notice's id is unique. A crash between sending and [`NotifyJournal::settle`] sends again under the same id, so a
 //! receiver that looks at the id sees each notice once.
@@ -12,9 +14,16 @@
 //! **Bounds.** At most [`WAITING_MAX`] deliveries wait; what comes beyond gives up at once, and its row says so. Rows that
 //! have come to their end go after their time, and beyond [`ROWS_MAX`] the oldest.
 
+mod push;
 mod rows;
+mod stats;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_push;
+
+pub use push::{Browser, PER_USER_MAX, PushSender, browser_id};
+pub use stats::{ChannelStats, LATENCY_MS};
 
 use crate::relational::filter::{Select, Value};
 use crate::relational::migration::Migration;
@@ -23,10 +32,15 @@ use greenhub_model::notify::{Delivery, DeliveryState, Notice, Notification, Noti
 use rows::{NONE, delivery_of, notification_of, number};
 use sqlx::Row;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::sync::{Mutex, broadcast};
 
 const MODULE: &str = "notify";
-const MIGRATIONS: &[Migration] = &[Migration::common(1, include_str!("migrations/0001_notify.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    Migration::common(1, include_str!("migrations/0001_notify.sql")),
+    Migration::common(2, include_str!("migrations/0002_push.sql")),
+];
+const TABLE_DELIVERIES: &str = "notify_deliveries";
 
 /// Deliveries that may wait to be sent.
 pub const WAITING_MAX: i64 = 10_000;
@@ -35,6 +49,8 @@ pub const ROWS_MAX: i64 = 200_000;
 /// Most notifications of one answer.
 pub const NOTIFICATIONS_MAX: u32 = 500;
 const RESPONSE_CHARS_MAX: usize = 500;
+/// Notifications that a listener may be behind before it has to look into the tables.
+const BEHIND_MAX: usize = 256;
 
 /// The journal. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,6 +58,8 @@ pub struct NotifyJournal {
     db: Database,
     /// Rows get their numbers one transaction after the other.
     numbering: Arc<Mutex<()>>,
+    ledger: Arc<stats::Ledger>,
+    told: broadcast::Sender<Arc<Notification>>,
 }
 
 /// Rules with who made them, and when.
@@ -70,7 +88,25 @@ impl NotifyJournal {
     /// The journal in this database; makes its tables.
     pub async fn open(db: Database) -> Result<Self, StoreError> {
         db.migrate(MODULE, MIGRATIONS).await?;
-        Ok(Self { db, numbering: Arc::default() })
+        let ledger = Arc::<stats::Ledger>::default();
+        let sql =
+            "SELECT channel, COUNT(*) FROM notify_deliveries WHERE state IN ('queued', 'failed') GROUP BY channel";
+        let failed = || StoreError::when("count what waits");
+        for row in sqlx::query(sql).fetch_all(db.readers()).await.map_err(failed())? {
+            ledger.of(rows::word(&row, 0)?).queued.store(number(&row, 1)? as u64, Relaxed);
+        }
+        Ok(Self { db, numbering: Arc::default(), ledger, told: broadcast::Sender::new(BEHIND_MAX) })
+    }
+
+    /// What was queued, sent and given up, per channel.
+    pub fn stats(&self) -> Vec<ChannelStats> {
+        self.ledger.numbers()
+    }
+
+    /// Notifications of the page as they are kept, for everybody; who listens picks its own. A listener that is far
+    /// behind is told so by the channel and looks into the tables.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Notification>> {
+        self.told.subscribe()
     }
 
     /// The newest rules; none where nobody has made any.
@@ -122,17 +158,42 @@ impl NotifyJournal {
             .execute(&mut *tx)
             .await
             .map_err(StoreError::when("keep the memory of notices"))?;
-        put(&mut tx, notices, now).await?;
-        tx.commit().await.map_err(StoreError::when("commit a decision"))
+        let rows = put(&mut tx, notices, now).await?;
+        tx.commit().await.map_err(StoreError::when("commit a decision"))?;
+        self.announce(rows);
+        Ok(())
     }
 
     /// Puts one notice into the queue that no alarm asked for; its number.
     pub async fn enqueue(&self, notice: &Notice, now: i64) -> Result<i64, StoreError> {
         let _one_at_a_time = self.numbering.lock().await;
         let mut tx = self.db.begin().await?;
-        let seq = put(&mut tx, std::slice::from_ref(notice), now).await?;
+        let rows = put(&mut tx, std::slice::from_ref(notice), now).await?;
         tx.commit().await.map_err(StoreError::when("commit a notice"))?;
+        let seq = rows.first().map_or(0, |row| row.seq);
+        self.announce(rows);
         Ok(seq)
+    }
+
+    /// Counts what was kept, and tells who listens.
+    fn announce(&self, rows: Vec<NewRow>) {
+        for NewRow { seq, notice, state } in rows {
+            let counters = self.ledger.of(notice.receiver.channel());
+            match state {
+                DeliveryState::GaveUp => {
+                    counters.refused.fetch_add(1, Relaxed);
+                }
+                DeliveryState::Sent => {
+                    counters.queued.fetch_add(1, Relaxed);
+                    counters.deliver(0);
+                    // Nobody may be listening; the row is in the tables all the same.
+                    let _heard_by = self.told.send(Arc::new(Notification { seq, at: notice.at, notice }));
+                }
+                DeliveryState::Queued | DeliveryState::Failed => {
+                    counters.queued.fetch_add(1, Relaxed);
+                }
+            }
+        }
     }
 
     /// Receivers that something waits for, in one word each.
@@ -154,7 +215,7 @@ impl NotifyJournal {
     }
 
     /// Notes how a try ended.
-    pub async fn settle(&self, seq: i64, tried: &Tried, now: i64) -> Result<(), StoreError> {
+    pub async fn settle(&self, delivery: &Delivery, tried: &Tried, now: i64) -> Result<(), StoreError> {
         let (state, response, next_try, done_at) = match tried {
             Tried::Sent(response) => (DeliveryState::Sent, response, NONE, now),
             Tried::Again(response, at) => (DeliveryState::Failed, response, *at, NONE),
@@ -168,10 +229,16 @@ impl NotifyJournal {
             .bind(response)
             .bind(next_try)
             .bind(done_at)
-            .bind(seq)
+            .bind(delivery.seq)
             .execute(self.db.writer())
             .await
             .map_err(StoreError::when("note a delivery"))?;
+        let counters = self.ledger.of(delivery.channel);
+        match tried {
+            Tried::Sent(_) => counters.deliver(now - delivery.at),
+            Tried::Again(..) => drop(counters.failed.fetch_add(1, Relaxed)),
+            Tried::GaveUp(_) => drop(counters.gave_up.fetch_add(1, Relaxed)),
+        }
         Ok(())
     }
 
@@ -234,32 +301,45 @@ impl NotifyJournal {
     }
 }
 
-/// Writes rows for notices; the number of the last.
-async fn put(connection: &mut sqlx::AnyConnection, notices: &[Notice], now: i64) -> Result<i64, StoreError> {
+/// A row that was written.
+struct NewRow {
+    seq: i64,
+    notice: Notice,
+    state: DeliveryState,
+}
+
+/// Writes rows for notices that have none yet, and for the browsers that take them; what was written, in order.
+async fn put(connection: &mut sqlx::AnyConnection, notices: &[Notice], now: i64) -> Result<Vec<NewRow>, StoreError> {
     let failed = || StoreError::when("queue notices");
     if notices.is_empty() {
-        return Ok(0);
+        return Ok(vec![]);
     }
     let sql = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM notify_deliveries), \
                (SELECT COUNT(*) FROM notify_deliveries WHERE state IN ('queued', 'failed'))";
     let row = sqlx::query(sql).fetch_one(&mut *connection).await.map_err(failed())?;
     let (mut seq, mut waiting) = (number(&row, 0)?, number(&row, 1)?);
     let mut rows = vec![];
-    for notice in notices {
-        seq += 1;
-        let in_page = notice.receiver.channel() == NotifyChannel::Page;
-        let state = match in_page {
-            true => DeliveryState::Sent,
-            false if waiting >= WAITING_MAX => DeliveryState::GaveUp,
-            false => DeliveryState::Queued,
-        };
-        waiting += i64::from(state == DeliveryState::Queued);
-        rows.push((seq, notice, state));
+    for told in notices {
+        let there = sqlx::query("SELECT 1 FROM notify_deliveries WHERE key = $1").bind(told.id.clone());
+        let there = there.fetch_optional(&mut *connection).await.map_err(failed())?.is_some();
+        if there || rows.iter().any(|row: &NewRow| row.notice.id == told.id) {
+            continue;
+        }
+        for notice in std::iter::once(told.clone()).chain(push::fan_out(connection, told).await?) {
+            seq += 1;
+            let state = match notice.receiver.channel() {
+                NotifyChannel::Page => DeliveryState::Sent,
+                _ if waiting >= WAITING_MAX => DeliveryState::GaveUp,
+                _ => DeliveryState::Queued,
+            };
+            waiting += i64::from(state == DeliveryState::Queued);
+            rows.push(NewRow { seq, notice, state });
+        }
     }
     let head = "INSERT INTO notify_deliveries \
                 (seq, key, at, channel, receiver, state, tries, next_try, done_at, response, body)";
-    insert_rows(connection, "queue notices", (head, 11, "ON CONFLICT (key) DO NOTHING"), &rows, |query, row| {
-        let (seq, notice, state) = row;
+    insert_rows(connection, "queue notices", (head, 11, ""), &rows, |query, row| {
+        let NewRow { seq, notice, state } = row;
         let waits = *state == DeliveryState::Queued;
         query
             .bind(*seq)
@@ -275,5 +355,5 @@ async fn put(connection: &mut sqlx::AnyConnection, notices: &[Notice], now: i64)
             .bind(rows::to_json(notice))
     })
     .await?;
-    Ok(seq)
+    Ok(rows)
 }

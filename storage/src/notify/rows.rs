@@ -38,7 +38,7 @@ pub(super) fn number(row: &AnyRow, column: usize) -> Result<i64, StoreError> {
     row.try_get(column).map_err(StoreError::row(TABLE))
 }
 
-fn text(row: &AnyRow, column: usize) -> Result<String, StoreError> {
+pub(super) fn text(row: &AnyRow, column: usize) -> Result<String, StoreError> {
     row.try_get(column).map_err(StoreError::row(TABLE))
 }
 

@@ -3,7 +3,7 @@ use crate::relational::testing::on_every_database;
 use greenhub_model::Role;
 use greenhub_model::notify::{NoticeKind, Receiver};
 
-fn notice(id: &str, receiver: Receiver) -> Notice {
+pub(super) fn notice(id: &str, receiver: Receiver) -> Notice {
     Notice {
         id: id.into(),
         kind: NoticeKind::Firing,
@@ -17,6 +17,7 @@ fn notice(id: &str, receiver: Receiver) -> Notice {
         text: "过温".into(),
         alarms: vec![],
         total: 1,
+        push: None,
     }
 }
 
@@ -24,7 +25,7 @@ fn hook(id: &str) -> Notice {
     notice(id, Receiver::Webhook("ops".into()))
 }
 
-fn place(batch: u64) -> FactPlace {
+pub(super) fn place(batch: u64) -> FactPlace {
     FactPlace { at: 5, batch, item: 2 }
 }
 
@@ -60,12 +61,12 @@ async fn deliveries_are_tried_until_they_end() {
         assert!(journal.due("webhook:else", 2000, 10).await.expect("due").is_empty());
         let due = journal.due("webhook:ops", 2000, 10).await.expect("due");
         assert_eq!(due.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["a", "b"], "{}", stage.label);
-        journal.settle(due[0].seq, &Tried::Again("HTTP 500 \0".into(), 5000), 2100).await.expect("noted");
-        journal.settle(due[1].seq, &Tried::Sent("HTTP 204".into()), 2100).await.expect("noted");
+        journal.settle(&due[0], &Tried::Again("HTTP 500 \0".into(), 5000), 2100).await.expect("noted");
+        journal.settle(&due[1], &Tried::Sent("HTTP 204".into()), 2100).await.expect("noted");
         assert!(journal.due("webhook:ops", 4999, 10).await.expect("due").is_empty());
         let again = journal.due("webhook:ops", 5000, 10).await.expect("due");
         assert_eq!((again[0].tries, again[0].response.as_str()), (1, "HTTP 500 "));
-        journal.settle(again[0].seq, &Tried::GaveUp("x".repeat(9999)), 5000).await.expect("noted");
+        journal.settle(&again[0], &Tried::GaveUp("x".repeat(9999)), 5000).await.expect("noted");
         let ended = journal.list(&[DeliveryState::GaveUp], &PageRequest::first(10)).await.expect("list");
         assert_eq!((ended.items.len(), ended.items[0].tries, ended.items[0].done_at), (1, 2, Some(5000)));
         assert_eq!(ended.items[0].response.len(), RESPONSE_CHARS_MAX);

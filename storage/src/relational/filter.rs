@@ -92,6 +92,16 @@ impl Select {
         self
     }
 
+    /// Adds `column NOT IN (…)`; an empty list means no condition.
+    pub fn and_none_of(&mut self, column: &'static str, words: impl IntoIterator<Item = String>) -> &mut Self {
+        let places: Vec<String> = words.into_iter().map(|word| self.hold(Value::Text(word))).collect();
+        if !places.is_empty() {
+            self.join();
+            self.sql.push_str(&format!("{column} NOT IN ({})", places.join(", ")));
+        }
+        self
+    }
+
     /// Adds "after this place", for lists sorted by `number DESC, id DESC`.
     pub fn and_below(&mut self, columns: &'static str, place: Option<(i64, String)>) -> &mut Self {
         if let Some((number, id)) = place {

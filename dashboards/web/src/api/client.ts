@@ -27,7 +27,7 @@ import type {
 
 import type { DispatchReads, DispatchWrites } from './orders'
 import type { Backtest, Change, ChangeDetail, Difference, Edit, RuleAudit, RuleProblem, RulesAnswer, RuleVersion, Suggestions } from './change'
-import type { Delivery, DeskName, Handover, KpiReport, Notifications, NotifyAnswer, NotifyRules, Receiver } from './report'
+import type { Delivery, DeskName, Handover, KpiReport, Notifications, NotifyAnswer, NotifyRules, PushBrowser, Receiver } from './report'
 
 interface Paging {
   limit?: number
@@ -72,6 +72,8 @@ export interface Reads extends DispatchReads {
   '/api/v1/alarm-kpi': { answer: KpiReport; query: Period & { trend?: 'hour' | 'day' } }
   '/api/v1/handover': { answer: Handover; query: Period }
   '/api/v1/notifications': { answer: Notifications; query: { after?: number; limit?: number } }
+  '/api/v1/push/key': { answer: { key: string }; query: object }
+  '/api/v1/push/subscriptions': { answer: { items: PushBrowser[] }; query: object }
   '/api/v1/notify/rules': { answer: NotifyAnswer; query: object }
   '/api/v1/notify/deliveries': { answer: Page<Delivery>; query: Paging & { state?: string } }
   '/api/v1/alarm-suggestions': { answer: Suggestions; query: { days?: number } }
@@ -104,6 +106,10 @@ export interface Reads extends DispatchReads {
 
 /** Calls that change something. */
 export interface Writes extends DispatchWrites {
+  'PUT /api/v1/notifications/read': { body: { seq: number }; answer: { read: number; unread: number } }
+  'POST /api/v1/push/subscriptions': { body: { endpoint: string; keys: { p256dh: string; auth: string }; label: string }; answer: PushBrowser }
+  'DELETE /api/v1/push/subscriptions': { body: { endpoint: string }; answer: null }
+  'POST /api/v1/push/test': { body: object; answer: { seq: number } }
   'PUT /api/v1/notify/rules': { body: NotifyRules; answer: NotifyAnswer }
   'POST /api/v1/notify/test': { body: { receiver: Receiver }; answer: { seq: number } }
   'POST /api/v1/changes': {

@@ -44,6 +44,7 @@ export const proofs: [
   Reads_<Theirs['Handover'], Reports.Handover>,
   Reads_<Theirs['Delivery'], Reports.Delivery>,
   Reads_<Theirs['Notifications'], Reports.Notifications>,
+  Reads_<Theirs['PushBrowser'], Reports.PushBrowser>,
   Reads_<Theirs['Change'], Changes.Change>,
   Reads_<Theirs['RulesAudit'], Changes.RuleAudit>,
   Reads_<Theirs['VersionInfo'], Omit<Changes.RuleVersion, 'origin'>>,
@@ -60,5 +61,5 @@ export const proofs: [
   Same<PathsOfWrites, PathsOfWrites & keyof paths>,
 ] = [
   true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
-  true, true, true, true, true, true, true, true, true, true, true, true,
+  true, true, true, true, true, true, true, true, true, true, true, true, true,
 ]

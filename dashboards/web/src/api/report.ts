@@ -142,7 +142,7 @@ export interface NotifyAnswer {
 
 export interface Notice {
   id: string
-  kind: 'firing' | 'repeat' | 'resolved' | 'escalation' | 'test'
+  kind: 'firing' | 'repeat' | 'resolved' | 'escalation' | 'test' | 'message'
   at: number
   route: string
   route_title: string
@@ -152,6 +152,8 @@ export interface Notice {
   text: string
   alarms: { alarm: string; device: string; device_name: string; class: DeviceClass; code: string; title: string; priority: Priority; sub_district: string; firing: boolean; called_at: number }[]
   total: number
+  /** How it is shown where it is pushed; notices of alarms leave it out. */
+  push?: { url: string; tag: string; urgency: 'very-low' | 'low' | 'normal' | 'high' } | null
 }
 
 export type DeliveryState = 'queued' | 'sent' | 'failed' | 'gave_up'
@@ -160,7 +162,7 @@ export interface Delivery {
   seq: number
   key: string
   at: number
-  channel: 'page' | 'webhook' | 'sms' | 'wecom'
+  channel: 'page' | 'webhook' | 'sms' | 'wecom' | 'push'
   receiver: string
   state: DeliveryState
   tries: number
@@ -170,7 +172,24 @@ export interface Delivery {
   notice: Notice
 }
 
+/** What a person was told in the page. */
+export interface Notification {
+  seq: number
+  at: number
+  notice: Notice
+}
+
 export interface Notifications {
-  items: { seq: number; at: number; notice: Notice }[]
+  items: Notification[]
   last: number
+  /** Number of the newest one that was read. */
+  read: number
+  unread: number
+}
+
+/** A browser that takes notices while no page is open. */
+export interface PushBrowser {
+  endpoint: string
+  label: string
+  at: number
 }

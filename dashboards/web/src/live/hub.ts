@@ -7,6 +7,7 @@
  * - the header reads `status`, which changes at most four times a second.
  */
 import { shallowReactive, shallowRef } from 'vue'
+import type { Notification } from '@/api/report'
 import type { Alarm, Order } from '@/api/types'
 import { hubTime, newClock, sample } from './clock'
 import * as link from './link'
@@ -39,7 +40,8 @@ export const status = shallowReactive({
 })
 
 let clock = newClock()
-let path = '/api/v1/live'
+const PRESENT = '/api/v1/live'
+let path = PRESENT
 /** The clock of a past moment: what it showed when it was last asked, and how fast it plays. */
 let playing: { now: number; asked: number; speed: number } | null = null
 const mind = link.newLink()
@@ -67,7 +69,7 @@ export function play(moment: { now: number; speed: number } | null): void {
 
 /** Listens to another socket that speaks like the live one: a past moment, or the present again. */
 export function tune(to: string | null): void {
-  const next = to ?? '/api/v1/live'
+  const next = to ?? PRESENT
   if (next === path) return
   path = next
   clock = newClock()
@@ -87,6 +89,20 @@ export function cursor(): Held {
 export function onFrame(reader: FrameReader): () => void {
   readers.add(reader)
   return () => readers.delete(reader)
+}
+
+type NoticeReader = (items: readonly Notification[], look: boolean) => void
+const noticeReaders = new Set<NoticeReader>()
+
+/** Calls `reader` with what the person is told, as it comes. Returns how to stop. */
+export function onNotices(reader: NoticeReader): () => void {
+  noticeReaders.add(reader)
+  return () => noticeReaders.delete(reader)
+}
+
+/** Whether the socket that is open tells of notices: a past moment does not. */
+export function tellsNotices(): boolean {
+  return path === PRESENT && mind.phase === 'connected'
 }
 
 function schedule(): void {
@@ -139,7 +155,7 @@ function connect(): void {
   let spoke = false
   opened.onopen = () => {
     const hello: Subscribe = {
-      subscribe: ['units', 'devices', 'alarms', 'orders'],
+      subscribe: ['units', 'devices', 'alarms', 'orders', 'notices'],
       bbox: null,
       resume: picture.cursor,
     }
@@ -157,6 +173,10 @@ function connect(): void {
     }
     link.heard(mind, performance.now())
     sample(clock, Date.now(), message.now)
+    if (message.type === 'notices') {
+      for (const reader of noticeReaders) reader(message.items, message.look)
+      return
+    }
     reduce(picture, message, changes)
     if (message.type === 'snapshot') status.ready = true
     status.messages += 1

@@ -1,10 +1,11 @@
 /** What the live socket says, in both directions (docs/api.md, "Live"). */
+import type { Notification } from '@/api/report'
 import type { Alarm, AlarmEvent, DeviceView, Flood, Order, UnitView } from '@/api/types'
 
 /** Where a viewer stands in the hub's change log; opaque to the page. */
 export type Cursor = number | string
 
-export type Topic = 'units' | 'devices' | 'alarms' | 'orders'
+export type Topic = 'units' | 'devices' | 'alarms' | 'orders' | 'notices'
 
 export interface Subscribe {
   subscribe: Topic[]
@@ -42,14 +43,22 @@ export interface Alive {
   now: number
 }
 
+/** What the person is told; with `look` more may have come than this, the list knows. */
+export interface Told {
+  type: 'notices'
+  now: number
+  items: Notification[]
+  look: boolean
+}
+
 export interface Refused {
   type: 'error'
   detail: string
 }
 
-export type ServerMessage = Snapshot | Delta | Alive | Refused
+export type ServerMessage = Snapshot | Delta | Alive | Told | Refused
 
-/** Reads one text frame; `null` for anything that is none of the four messages. */
+/** Reads one text frame; `null` for anything that is none of the five messages. */
 export function parseMessage(text: string): ServerMessage | null {
   let value: unknown
   try {
@@ -60,6 +69,7 @@ export function parseMessage(text: string): ServerMessage | null {
   if (typeof value !== 'object' || value === null) return null
   const message = value as Partial<ServerMessage>
   if (message.type === 'error') return { type: 'error', detail: String(message.detail ?? '') }
+  if (message.type === 'notices') return Array.isArray(message.items) && typeof message.now === 'number' ? (message as Told) : null
   if (message.type !== 'snapshot' && message.type !== 'delta' && message.type !== 'alive') return null
   if (message.cursor === undefined || typeof message.now !== 'number') return null
   return message as ServerMessage

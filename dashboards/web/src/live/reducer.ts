@@ -83,6 +83,7 @@ export function stands(alarm: Alarm): boolean {
 export function reduce(picture: Picture, message: ServerMessage, changes: Changes): void {
   switch (message.type) {
     case 'error':
+    case 'notices':
       return
     case 'alive':
       break

@@ -52,6 +52,7 @@ const notify: Words['notify'] = {
     webhook: 'Webhook',
     sms: 'SMS',
     wecom: 'WeCom',
+    push: 'Web Push',
   },
   kinds: {
     firing: 'Firing',
@@ -59,6 +60,28 @@ const notify: Words['notify'] = {
     resolved: 'Over',
     escalation: 'Escalation',
     test: 'Trial',
+    message: 'Message',
+  },
+  push: {
+    title: 'Desktop notices',
+    isOn: 'On: notices to you come with the page closed too; they stop when you log out.',
+    isOff: 'Switch on to get notices with the page closed too.',
+    denied: 'The browser forbids notices of this site; allow them in the site settings beside the address.',
+    unable: 'This browser has no Web Push; use a recent Edge, Chrome or Firefox.',
+    insecure: 'Desktop notices need https; ask the administrator.',
+    failed: 'Could not be switched on: {why}. See whether the browser reaches its push service, then try again.',
+    try: 'Try it',
+    tried: 'A trial is on its way; it should appear within seconds.',
+  },
+  bell: {
+    title: 'Notices',
+    none: 'Nothing unread',
+    unread: '{n} unread',
+    empty: 'Nothing was told yet',
+    list: 'Newest notices',
+    rules: 'Rules',
+    quiet: 'acknowledged by somebody',
+    ack: 'Acknowledge {n}',
   },
 }
 

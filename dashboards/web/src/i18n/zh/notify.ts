@@ -50,6 +50,7 @@ const notify = {
     webhook: 'Webhook',
     sms: '短信',
     wecom: '企业微信',
+    push: '桌面推送',
   },
   kinds: {
     firing: '报警',
@@ -57,6 +58,28 @@ const notify = {
     resolved: '恢复',
     escalation: '升级',
     test: '测试',
+    message: '消息',
+  },
+  push: {
+    title: '桌面通知',
+    isOn: '已开启：关闭页面也会收到发给您的通知；退出登录后停止。',
+    isOff: '开启后，关闭页面也能收到发给您的通知。',
+    denied: '浏览器已禁止本站通知，请在地址栏左侧的网站设置中改为允许。',
+    unable: '此浏览器不支持桌面通知，请换用新版 Edge、Chrome 或 Firefox。',
+    insecure: '桌面通知需要通过 https 打开本站，请联系管理员。',
+    failed: '未能开启：{why}。请检查浏览器能否访问其推送服务后重试。',
+    try: '发一条试试',
+    tried: '已发出测试通知，几秒内应出现在桌面。',
+  },
+  bell: {
+    title: '通知',
+    none: '没有未读通知',
+    unread: '{n} 条未读',
+    empty: '还没有收到通知',
+    list: '最近的通知',
+    rules: '通知规则',
+    quiet: '已有人确认',
+    ack: '确认 {n} 条',
   },
 }
 
