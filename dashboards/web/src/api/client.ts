@@ -83,6 +83,7 @@ export interface Reads extends DispatchReads {
   '/api/v1/changes/{id}/rules': { answer: unknown; query: object } & ById
   '/api/v1/changes/{id}/backtest': { answer: Backtest; query: object } & ById
   '/api/v1/rules': { answer: RulesAnswer; query: object }
+  '/api/v1/rules/versions/{id}': { answer: RuleVersion & { rules: unknown; diff: Difference[] }; query: { against?: number } } & ById
   '/api/v1/rules/versions': { answer: RuleVersion[]; query: object }
   '/api/v1/rules/audit': { answer: RuleAudit; query: object }
   '/api/v1/session': { answer: SessionUser; query: object }
@@ -117,11 +118,11 @@ export interface Writes extends DispatchWrites {
     answer: ChangeDetail
   }
   'POST /api/v1/changes/check': {
-    body: { base?: number; edits?: Edit[] }
+    body: { base?: number; edits?: Edit[]; rules?: unknown }
     answer: { base: number; diff: Difference[]; problems: RuleProblem[] }
   }
   'PATCH /api/v1/changes/{id}': {
-    body: { title?: string; reason?: string; base?: number; effective_at?: number | null; edits?: Edit[]; revision?: number }
+    body: { title?: string; reason?: string; base?: number; effective_at?: number | null; edits?: Edit[]; rules?: unknown; revision?: number }
     answer: ChangeDetail
   } & ById
   'POST /api/v1/changes/{id}/submit': { body: Said; answer: ChangeDetail } & ById
