@@ -3,44 +3,25 @@
  * changes something goes through the outbox and nowhere else, except the session.
  */
 import { ApiError, queryText } from '@/api/client'
-import type { Order, OrderState } from '@/api/dispatch'
+import type { Order, OrderDetail, OrderState, Whole } from '@/api/dispatch'
+import type { components } from '@/api/schema'
 import type { Alarm, District, Page, Session, SessionUser } from '@/api/types'
+
+type Schemas = components['schemas']
 
 export { ApiError }
 export type { Alarm, District, Order, OrderState, Page, SessionUser }
 
-export type AttachmentRole = 'report' | 'before_near' | 'before_far' | 'after_near' | 'after_far' | 'check' | 'other'
-export interface Attachment {
-  file: string
-  role: AttachmentRole
-}
-
-export interface CaseKind {
-  scheme: string
-  category: 'component' | 'matter'
-  code: string
-}
-
-export interface CodeEntry extends CaseKind {
-  class: string
-  name: string
-}
-
-/** One act of the trace; `event` has its own members by `act`. */
-export interface OrderEntry {
-  version: number
-  at: number
-  done_at: number | null
-  by: string
-  state: OrderState
-  event: ({ act: string } & Record<string, unknown>) | null
-}
-
-export interface OrderTrace {
-  order: Order
-  alarm: Alarm | null
-  entries: OrderEntry[]
-}
+export type AttachmentRole = Schemas['AttachmentRole']
+export type CaseKind = Schemas['CaseKind']
+export type CodeEntry = Whole<Schemas['CodeEntry']>
+export type OrderEntry = Whole<Schemas['OrderEntry']>
+export type OrderEvent = Schemas['OrderEvent']
+/** An order and how it went. */
+export type OrderTrace = OrderDetail
+/** What opens an order and what acts on one; key and photos are the outbox's to add. */
+export type NewOrder = Omit<Schemas['NewOrder'], 'request_id'>
+export type NewAct = Omit<Schemas['NewAct'], 'request_id'>
 
 export interface Message {
   id: number

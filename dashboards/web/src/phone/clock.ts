@@ -1,8 +1,9 @@
-/** One second hand for the whole app. */
+/** One second hand for the whole app, in the hub's time, which the clocks of orders count in. */
 import { shallowRef } from 'vue'
+import { hubNow } from './time'
 
-export const now = shallowRef(Date.now())
+export const now = shallowRef(hubNow())
 window.setInterval(() => {
-  if (document.visibilityState === 'visible') now.value = Date.now()
+  if (document.visibilityState === 'visible') now.value = hubNow()
 }, 1_000)
-document.addEventListener('visibilitychange', () => (now.value = Date.now()))
+document.addEventListener('visibilitychange', () => (now.value = hubNow()))

@@ -11,6 +11,7 @@ import { kick, wire } from './outbox/outbox'
 import { readOrRecall, refresh } from './orders'
 import type { Message } from './api'
 import { sendFixes } from './shift'
+import { hubSays } from './time'
 
 const POLL_MS = 15_000
 
@@ -54,6 +55,7 @@ function connect(): void {
   opened.onopen = () => opened.send(JSON.stringify({ subscribe: [], bbox: null, resume: null }))
   opened.onmessage = (event: MessageEvent<unknown>) => {
     link.heard(mind, performance.now())
+    if (typeof event.data === 'string') hear(event.data)
     if (!connected.value) {
       connected.value = true
       wire.offline = false
@@ -61,9 +63,19 @@ function connect(): void {
       void sendFixes()
       void poll()
     }
-    if (typeof event.data === 'string' && event.data.includes('"type":"message"')) void poll()
   }
   opened.onclose = () => socket === opened && drop()
+}
+
+/** Two things matter of what it says: the hub's time, and that there is a message. */
+function hear(text: string): void {
+  try {
+    const said = JSON.parse(text) as { type?: string; now?: number }
+    if (typeof said.now === 'number') hubSays(said.now)
+    if (said.type === 'message') void poll()
+  } catch {
+    // Not ours to judge: a newer hub may speak otherwise.
+  }
 }
 
 function beat(): void {

@@ -2,7 +2,7 @@
  * The person's orders: read when there is a network, kept for when there is none. Details and photos of open ones are
  * fetched ahead, so that a tunnel or a cellar holds no surprise.
  */
-import { computed, shallowRef } from 'vue'
+import { computed, shallowRef, watch } from 'vue'
 import { ApiError, get, type Order, type OrderTrace } from './api'
 import { distanceM } from './geo'
 import { me } from './me'
@@ -11,7 +11,6 @@ import { keep, kept } from './outbox/store'
 import { fix } from './place'
 import { project, type Shown } from './project'
 
-const OPEN = 'reported,filed,dispatched,accepted,in_progress,suspended,finished'
 /** Orders whose details are fetched ahead. */
 const AHEAD_MAX = 40
 
@@ -45,6 +44,17 @@ export async function recall(): Promise<void> {
   }
 }
 
+/** Another person, another list. */
+watch(
+  () => me.value?.username,
+  () => {
+    list.value = []
+    listAt.value = null
+    toLookAt = []
+    lookedAt = 0
+  },
+)
+
 let asking: Promise<void> | null = null
 
 export function refresh(): Promise<void> {
@@ -55,18 +65,31 @@ export function refresh(): Promise<void> {
 async function read(): Promise<void> {
   busy.value = true
   try {
-    const page = await get('/api/v1/orders', { assignee: 'me', state: OPEN, limit: 200 })
-    list.value = page.items
+    const page = await get('/api/v1/orders', { assignee: 'me', state: 'open', limit: 200 })
+    await lookups()
+    list.value = [...toLookAt, ...page.items]
     listAt.value = Date.now()
     failure.value = null
-    await keep(await store(), key('orders'), page.items, Date.now())
-    void ahead(page.items)
+    await keep(await store(), key('orders'), list.value, Date.now())
+    void ahead(list.value)
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     failure.value = error
   } finally {
     busy.value = false
   }
+}
+
+/** Reports that the person was asked to look at belong to nobody yet, so no list of the hub names them as theirs. */
+const LOOKUPS_EVERY_MS = 60_000
+let toLookAt: readonly Order[] = []
+let lookedAt = 0
+
+async function lookups(): Promise<void> {
+  if (Date.now() - lookedAt < LOOKUPS_EVERY_MS) return
+  const reported = await get('/api/v1/orders', { state: 'reported', limit: 100 })
+  lookedAt = Date.now()
+  toLookAt = reported.items.filter((one) => one.verification?.user === me.value?.username && one.verification?.finding === null)
 }
 
 async function ahead(orders: readonly Order[]): Promise<void> {
@@ -103,6 +126,7 @@ onSent(async (row, answer) => {
   const order = answer.body as Order | null
   if (order === null || typeof order !== 'object' || order.id !== row.order) return
   const mineStill = row.act !== 'return'
+  if (row.act === 'verified') toLookAt = toLookAt.filter((one) => one.id !== order.id)
   list.value = list.value.some((one) => one.id === order.id)
     ? list.value.flatMap((one) => (one.id !== order.id ? [one] : mineStill ? [order] : []))
     : list.value

@@ -7,6 +7,7 @@ import type { Row } from './outbox/rows'
 
 const LEADS_TO: Record<string, OrderState> = {
   accept: 'accepted',
+  resume: 'in_progress',
   arrive: 'in_progress',
   finish: 'finished',
 }
@@ -58,6 +59,7 @@ export function actsOf(state: OrderState, verifying: boolean): string[] {
     case 'in_progress':
       return ['finish', 'delay', 'suspend', 'return', 'comment']
     case 'suspended':
+      return ['resume', 'comment']
     case 'finished':
       return ['comment']
     default:

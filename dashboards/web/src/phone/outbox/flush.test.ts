@@ -68,7 +68,7 @@ async function put(id: string, act: string, photos: Photo[] = [], dependsOn: str
 
 const wire: Transport = (method, url, body, headers) => Promise.resolve(hub.handle(method, url, body, headers))
 const run = (transport: Transport = wire, more: Partial<Flushing> = {}): Promise<string> =>
-  flush({ store, user: 'crew', now: () => 1e12, luck: () => 0, transport, sent: () => undefined, progress: () => undefined, ...more })
+  flush({ store, user: 'crew', now: () => 1e12, hubNow: () => 1e12, luck: () => 0, transport, sent: () => undefined, progress: () => undefined, ...more })
 
 test('a life of acts with photos arrives whole and in order, and nothing stays behind', async () => {
   await put('a', 'accept')

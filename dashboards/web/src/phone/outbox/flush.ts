@@ -11,6 +11,7 @@ export interface Flushing {
   store: Store
   user: string
   now: () => number
+  hubNow: () => number
   luck: () => number
   transport: Transport
   /** A row left: what the hub answered. */
@@ -43,6 +44,7 @@ export async function flush(run: Flushing): Promise<FlushEnd> {
 function sendingOf(row: Row, run: Flushing): Sending {
   return {
     transport: run.transport,
+    now: run.hubNow,
     photo: (id) => run.store.get('photos', id),
     keepPhoto: async (photo) => {
       await run.store.put('photos', photo)

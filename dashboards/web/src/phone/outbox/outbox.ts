@@ -6,6 +6,7 @@
  */
 import { shallowReactive, shallowRef } from 'vue'
 import { request, type Answer } from '../api'
+import { hubNow } from '../time'
 import { flush } from './flush'
 import { leansOn, ROWS_MAX, tryAgain, dueAt, type PhotoUse, type Row, type RowKind } from './rows'
 import { dropRow, nextSeq, openStore, putRow, putRows, rowsOf, type Photo, type Store } from './store'
@@ -112,6 +113,7 @@ async function once(hurry: boolean): Promise<void> {
       store: db,
       user: who,
       now: Date.now,
+      hubNow,
       luck: Math.random,
       transport: (method, url, body, headers) => request(method, url, body, headers),
       sent: async (row, answer) => {

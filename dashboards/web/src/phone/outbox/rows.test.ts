@@ -23,7 +23,7 @@ const row = (id: string, seq: number, more: Partial<Row> = {}): Row => ({
 })
 
 test.each([
-  [200, 'done'], [201, 'done'], [204, 'done'], [0, 'later'], [401, 'login'], [408, 'later'], [425, 'later'], [429, 'later'],
+  [200, 'done'], [201, 'done'], [204, 'done'], [0, 'later'], [401, 'login'], [408, 'later'], [423, 'later'], [425, 'later'], [429, 'later'],
   [500, 'later'], [503, 'later'], [400, 'final'], [403, 'final'], [404, 'final'], [409, 'final'], [413, 'final'], [415, 'final'], [422, 'final'],
 ])('status %i means %s', (status, want) => expect(meaning(status)).toBe(want))
 
@@ -72,12 +72,25 @@ test('each try waits longer, never more than a minute; the hub may name the wait
 test('photos become attachments where the body wants them', () => {
   const files = new Map([['p1', 'f1'], ['p2', 'f2']])
   const photos = [{ photo: 'p1', role: 'before_near' as const }, { photo: 'p2', role: 'after_far' as const }]
-  const act = wholeBody(row('a', 1, { body: { event: { act: 'finish', text: '好了' } }, photos }), files)
+  const act = wholeBody(row('a', 1, { body: { event: { act: 'finish', text: '好了' } }, photos }), files, 9_000)
   expect(act).toEqual({
     request_id: 'a',
     event: { act: 'finish', text: '好了', attachments: [{ file: 'f1', role: 'before_near' }, { file: 'f2', role: 'after_far' }] },
   })
-  const report = wholeBody(row('b', 2, { kind: 'report', body: { form: { title: 'x' } }, photos: [photos[0]!] }), files)
+  const report = wholeBody(row('b', 2, { kind: 'report', body: { form: { title: 'x' } }, photos: [photos[0]!] }), files, 9_000)
   expect(report).toEqual({ request_id: 'b', form: { title: 'x', attachments: [{ file: 'f1', role: 'before_near' }] } })
-  expect(() => wholeBody(row('a', 1, { photos }), new Map())).toThrow(/not uploaded/)
+  expect(() => wholeBody(row('a', 1, { photos }), new Map(), 0)).toThrow(/not uploaded/)
+})
+
+test('a phone that was ahead of the hub does not report from the future', () => {
+  const act = wholeBody(row('a', 1, { body: { event: { act: 'accept' }, done_at: 9_500 } }), new Map(), 9_000)
+  expect(act.done_at).toBe(9_000)
+  const report = wholeBody(row('b', 2, { kind: 'report', body: { at: 9_500, form: { seen_at: 9_400 } } }), new Map(), 9_000)
+  expect(report).toEqual({ request_id: 'b', at: 9_000, form: { seen_at: 9_000 } })
+  const earlier = wholeBody(row('a', 1, { body: { event: { act: 'accept' }, done_at: 8_000 } }), new Map(), 9_000)
+  expect(earlier.done_at, 'an earlier time stays').toBe(8_000)
+})
+
+test('a call for help carries no key that the positions would refuse', () => {
+  expect(wholeBody(row('s', 1, { kind: 'sos', body: { fixes: [] } }), new Map(), 0)).toEqual({ fixes: [] })
 })

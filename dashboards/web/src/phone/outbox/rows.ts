@@ -4,7 +4,7 @@
  * ```text
  * put ─▶ waiting ──2xx──────────────▶ gone (with its photos, in one transaction)
  *          │  ▲
- *          │  └─ no network, 401, 408, 425, 429, 5xx: tried again, later each time
+ *          │  └─ no network, 401, 408, 423, 425, 429, 5xx: tried again, later each time
  *          └──final 4xx──▶ refused ──the person has seen it──▶ gone
  * ```
  *
@@ -70,7 +70,7 @@ export type Meaning = 'done' | 'later' | 'login' | 'final'
 export function meaning(status: number): Meaning {
   if (status >= 200 && status < 300) return 'done'
   if (status === 401) return 'login'
-  if (status === 0 || status === 408 || status === 425 || status === 429 || status >= 500) return 'later'
+  if (status === 0 || status === 408 || status === 423 || status === 425 || status === 429 || status >= 500) return 'later'
   return 'final'
 }
 
@@ -143,10 +143,14 @@ export function tryAgain(row: Row, now: number): Row {
 }
 
 /** The body as the hub wants it: the key, and the files that the photos have become. */
-export function wholeBody(row: Row, files: ReadonlyMap<string, string>): Record<string, unknown> {
+export function wholeBody(row: Row, files: ReadonlyMap<string, string>, now: number): Record<string, unknown> {
   // Positions and marks of reading are the same however often they come; everything else carries its key.
   const keyed = row.kind !== 'sos' && row.kind !== 'read'
   const body: Record<string, unknown> = keyed ? { ...row.body, request_id: row.id } : { ...row.body }
+  // A clock that was ahead when it was done is known to be so by now.
+  for (const name of ['done_at', 'at']) if (typeof body[name] === 'number') body[name] = Math.min(body[name], now)
+  const form = body.form as { seen_at?: number } | undefined
+  if (form?.seen_at !== undefined) body.form = { ...form, seen_at: Math.min(form.seen_at, now) }
   if (row.photos.length === 0) return body
   const attachments = row.photos.map(({ photo, role }) => {
     const file = files.get(photo)

@@ -17,6 +17,8 @@ const TURNS_MAX = 5
 
 export interface Sending {
   transport: Transport
+  /** The hub's time, as far as it is known. */
+  now: () => number
   photo: (id: string) => Promise<Photo | undefined>
   keepPhoto: (photo: Photo) => Promise<void>
   progress: (photo: string, sent: number, of: number) => void
@@ -36,7 +38,7 @@ export async function sendRow(row: Row, sending: Sending): Promise<Answer> {
     if (file === null) return lost('upload ended without a file')
     files.set(id, file)
   }
-  return sending.transport(row.method, row.path, wholeBody(row, files))
+  return sending.transport(row.method, row.path, wholeBody(row, files, sending.now()))
 }
 
 interface Announced {
