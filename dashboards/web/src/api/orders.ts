@@ -13,6 +13,7 @@ import type {
   Plan,
   StaffView,
 } from './dispatch'
+import type { components } from './schema'
 import type { Alarm, Page } from './types'
 
 interface ById {
@@ -45,16 +46,23 @@ export type OrderThread = Omit<OrderDetail, 'alarm' | 'entries' | 'children' | '
   duplicates: number
 }
 
-export interface RulesVersion {
-  version: number
-  at: number
-  by: string
-}
+export type RulesAnswer = Omit<components['schemas']['DispatchRulesAnswer'], 'rules'> & { rules: DispatchRules }
+export type BulkOutcome = components['schemas']['ActAnswer']
 
-export interface BulkOutcome {
-  order: string
-  ok: boolean
-  problem?: { detail?: string; title?: string } | null
+/** Figures of a period; shares are 0 to 1, absent where there is nothing to divide by. */
+export type OrderFigures = Record<
+  | 'reported' | 'filed' | 'dispatched' | 'dispatched_right' | 'due' | 'handled' | 'handled_in_time' | 'handled_late'
+  | 'overdue' | 'close_due' | 'closed' | 'closed_in_time' | 'checked' | 'reworked',
+  number
+> &
+  Record<'filed_share' | 'dispatched_right_share' | 'handled_in_time_share' | 'closed_in_time_share' | 'reworked_share' | 'handling_hours', number | null>
+
+export interface OrderStatistics {
+  from: number
+  to: number
+  total: OrderFigures
+  rows: { key: string; label: string; figures: OrderFigures }[]
+  complete: boolean
 }
 
 /** What statistics count by. */
@@ -67,9 +75,10 @@ export interface DispatchReads {
   '/api/v1/orders/{id}/acts/allowed': { answer: string[]; query: object } & ById
   '/api/v1/orders/{id}/candidates': { answer: Candidate[]; query: object } & ById
   '/api/v1/orders/{id}/duplicates': { answer: Duplicate[]; query: object } & ById
+  '/api/v1/orders/statistics': { answer: OrderStatistics; query: { from: number; to: number; by?: StatGroup } }
   '/api/v1/staff': { answer: StaffView[]; query: object }
-  '/api/v1/dispatch/rules': { answer: DispatchRules; query: object }
-  '/api/v1/dispatch/rules/versions': { answer: RulesVersion[]; query: object }
+  '/api/v1/dispatch/rules': { answer: RulesAnswer; query: object }
+  '/api/v1/dispatch/rules/versions': { answer: Page<RulesAnswer>; query: { limit?: number; cursor?: string } }
   '/api/v1/dispatch/codes': { answer: CodeEntry[]; query: { q?: string; scheme?: string; category?: string } }
 }
 
@@ -81,7 +90,7 @@ export interface DispatchWrites {
   } & ById
   'POST /api/v1/orders/acts': { body: { request_id: string; orders: string[]; event: OrderEvent }; answer: BulkOutcome[] }
   'POST /api/v1/orders/plan': { body: { orders?: string[] }; answer: Plan }
-  'PUT /api/v1/dispatch/rules': { body: DispatchRules; answer: DispatchRules }
+  'PUT /api/v1/dispatch/rules': { body: DispatchRules; answer: RulesAnswer }
 }
 
 /** Where the picture of an attachment is. */

@@ -31,7 +31,7 @@ async function askStaff(): Promise<void> {
 
 export async function askRules(): Promise<void> {
   try {
-    rules.value = await read('/api/v1/dispatch/rules', {})
+    rules.value = (await read('/api/v1/dispatch/rules', {})).rules
   } catch {
     // Names fall back to ids; pages that edit the rules ask themselves and say why.
   }

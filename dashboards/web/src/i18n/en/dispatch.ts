@@ -299,6 +299,13 @@ const dispatch: typeof zh = {
     none: 'No orders in this time',
     total: 'Total',
     export: 'Export the orders',
+    incomplete: 'Too many orders: only some are counted; please choose a shorter time.',
+    figure: {
+      reported: 'Reported', filed: 'Filed', filed_share: 'Filed share', dispatched: 'Dispatched', dispatched_right: 'Dispatched right', dispatched_right_share: 'Right share',
+      due: 'Due', handled: 'Handled', handled_in_time: 'In time', handled_late: 'Late', overdue: 'Overdue', handled_in_time_share: 'In-time share',
+      close_due: 'To close', closed: 'Closed', closed_in_time: 'Closed in time', closed_in_time_share: 'Closed in-time share', checked: 'Checked', reworked: 'Rework', reworked_share: 'Rework share',
+      handling_hours: 'Mean hours',
+    },
     definition: 'To be handled: orders whose handling deadline falls inside the period, whenever they were opened.',
   },
   rules: {
@@ -340,7 +347,8 @@ const dispatch: typeof zh = {
     area: { name: 'Area', cells: 'Sub-districts or cells' },
     list: 'Separate with commas; empty means all',
     kinds: { alarm: 'Alarm code', class: 'Device class', scheme: 'Code list', category: 'Component/matter', code: 'Code' },
-    at: '{by} at {time}',
+takeUp: 'Take up as a draft',
+        at: '{by} at {time}',
   },
   codes: {
     title: 'Codes',

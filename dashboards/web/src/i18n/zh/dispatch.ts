@@ -298,6 +298,13 @@ const dispatch = {
     none: '这段时间没有派单',
     total: '合计',
     export: '导出明细',
+    incomplete: '派单太多，只统计了一部分，请缩短时段。',
+    figure: {
+      reported: '上报数', filed: '立案数', filed_share: '立案率', dispatched: '派遣数', dispatched_right: '准确派遣数', dispatched_right_share: '准确派遣率',
+      due: '应处置数', handled: '处置数', handled_in_time: '按期处置数', handled_late: '超期处置数', overdue: '超期未处置数', handled_in_time_share: '按期处置率',
+      close_due: '应结案数', closed: '结案数', closed_in_time: '按期结案数', closed_in_time_share: '按期结案率', checked: '核查数', reworked: '返工数', reworked_share: '返工率',
+      handling_hours: '平均处置时长（时）',
+    },
     definition: '应处置：处置时限落在本期内的派单，与何时开单无关。',
   },
   rules: {
@@ -339,7 +346,8 @@ const dispatch = {
     area: { name: '区域名', cells: '街道或网格' },
     list: '用顿号或逗号分开；留空表示全部',
     kinds: { alarm: '报警编码', class: '设备类别', scheme: '编码表', category: '部件/事件', code: '编码' },
-    at: '{by} 于 {time}',
+takeUp: '取为草稿',
+        at: '{by} 于 {time}',
   },
   codes: {
     title: '类别编码',
