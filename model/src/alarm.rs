@@ -179,6 +179,22 @@ pub struct AlarmEvent {
     /// An operator was called by it (an annunciation that was not folded away): the unit of every KPI.
     #[serde(default)]
     pub called: bool,
+    /// The messages it stands for, where it is more than one: repeats of one source that were told together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
+}
+
+/// Repeats told together. They are all messages of the alarm's device with its code and part in the log from `first` to
+/// the event's own position: between them nothing else happened to the alarm.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// How many.
+    pub count: u64,
+    /// Log position of the first.
+    pub first: Position,
+    /// Event time of the first, Unix ms.
+    pub from: i64,
 }
 
 /// What happened to an alarm.

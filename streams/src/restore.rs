@@ -128,6 +128,7 @@ fn standing(alarm: &Alarm) -> Output {
         state: alarm.state,
         value: alarm.value,
         called: false,
+        repeats: None,
     };
     Output::Alarm(Box::new(AlarmChange { alarm: alarm.clone(), event }))
 }

@@ -6,7 +6,7 @@
 
 use super::rules::CorrelateRules;
 use super::words;
-use greenhub_model::alarm::{Alarm, AlarmState, Reason};
+use greenhub_model::alarm::{Alarm, AlarmEventKind, AlarmState, Reason};
 use greenhub_model::geodesy::LonLat;
 use greenhub_model::order::OrderTrigger;
 use greenhub_model::output::AlarmChange;
@@ -42,6 +42,9 @@ pub(super) struct Entry {
     /// The order it would have triggered, were it not folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) withheld: Option<Box<OrderTrigger>>,
+    /// Calls of its own that nobody heard because it was folded (negative), and calls when it was unfolded (positive).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) unheard: i64,
     /// When time alone may change something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<ReceivedTime>,
@@ -85,6 +88,7 @@ impl Entry {
             counted: None,
             apart: BTreeSet::new(),
             withheld: None,
+            unheard: 0,
             next: None,
             over: None,
         }
@@ -105,6 +109,7 @@ impl Entry {
         // What comes back after it was over starts afresh.
         let folded_under = self.alarm.folded_under.take().filter(|_| !was_over);
         self.alarm = Alarm { folded_under, folds: self.alarm.folds, ..change.alarm.clone() };
+        self.alarm.annunciations = self.alarm.annunciations.saturating_add_signed(self.unheard);
         let at = change.event.at;
         if self.alarm.active {
             if !was_active {
@@ -123,6 +128,21 @@ impl Entry {
         before != (self.stands(), self.alarm.active, self.since, self.alarm.priority)
     }
 
+    /// Takes over a repeat that changes nothing but how often and when it was said; false where it may change more.
+    pub(super) fn repeat(&mut self, change: &AlarmChange) -> bool {
+        let (own, new) = (&mut self.alarm, &change.alarm);
+        let same = change.event.kind == AlarmEventKind::Repeated
+            && own.active
+            && new.active
+            && (own.state, own.priority, own.severity) == (new.state, new.priority, new.severity)
+            && change.event.at >= self.since;
+        if same {
+            (own.count, own.last_seen_at, own.last_position) = (new.count, new.last_seen_at, new.last_position);
+            own.explanation.clone_from(&new.explanation);
+        }
+        same
+    }
+
     /// A person says that it is another matter than what it is folded under; false where it is not folded.
     pub(super) fn part(&mut self, by: &str) -> bool {
         let Some(link) = &self.link else { return false };
@@ -130,6 +150,12 @@ impl Entry {
         self.apart.extend(self.alarm.folded_under.clone());
         self.reason = Some(Reason { code: "undone".into(), text: words::undone(by), points: None });
         true
+    }
+
+    /// Counts a call more, or a call of the desk that was not heard.
+    pub(super) fn count_call(&mut self, by: i64) {
+        self.unheard += by;
+        self.alarm.annunciations = self.alarm.annunciations.saturating_add_signed(by);
     }
 
     /// What decides between two that are equally good, whatever order they came in.
@@ -142,6 +168,10 @@ impl Entry {
         let (lon, lat) = self.alarm.lon.zip(self.alarm.lat)?;
         Some(LonLat { lon, lat }).filter(|place| place.is_plausible())
     }
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// Alarms by first raise.

@@ -198,6 +198,10 @@ impl Correlator {
     /// Takes the state of one alarm over, and notes what depends on it.
     fn remember(&mut self, rules: &RuleSet, change: &AlarmChange, batch: &mut Batch) {
         let id = &change.alarm.id;
+        let known = self.memory.get_mut(id);
+        if known.is_some_and(|entry| !entry.moves_to(&change.alarm) && entry.repeat(change)) {
+            return;
+        }
         let known = self.memory.get(id);
         let (is_new, moves) = (known.is_none(), known.is_some_and(|entry| entry.moves_to(&change.alarm)));
         if moves {
@@ -248,10 +252,13 @@ impl Correlator {
     fn pass(&mut self, rules: &RuleSet, output: Output, batch: &mut Batch, out: &mut Vec<Output>) {
         match output {
             Output::Alarm(mut change) => {
-                if let Some(entry) = self.memory.get(&change.alarm.id) {
+                if let Some(entry) = self.memory.get_mut(&change.alarm.id) {
+                    if change.event.called && entry.alarm.folded_under.is_some() {
+                        change.event.called = false;
+                        entry.count_call(-1);
+                    }
                     dress(entry, &mut change.alarm);
                 }
-                change.event.called &= change.alarm.folded_under.is_none();
                 let mut floods = vec![];
                 if change.event.called {
                     batch.called.insert(change.alarm.id.clone());
@@ -286,6 +293,10 @@ impl Correlator {
                 let text = entry.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default();
                 let calls = entry.alarm.active && !entry.hidden() && !batch.called.contains(id);
                 let called = kind == AlarmEventKind::Unfolded && calls;
+                if called && let Some(entry) = self.memory.get_mut(id) {
+                    entry.count_call(1);
+                }
+                let Some(entry) = self.memory.get(id) else { continue };
                 out.push(self.event(entry, batch, kind, text, called));
                 if called {
                     let alarm = entry.alarm.clone();
@@ -328,6 +339,7 @@ impl Correlator {
             state: alarm.state,
             value: None,
             called,
+            repeats: None,
         };
         Output::Alarm(Box::new(AlarmChange { alarm, event }))
     }
@@ -343,7 +355,7 @@ impl Correlator {
                 }
                 _ => vec![],
             };
-            let matters = entry.withheld.is_some() || !entry.apart.is_empty();
+            let matters = entry.withheld.is_some() || !entry.apart.is_empty() || entry.unheard != 0;
             let remembered = entry.over.filter(|_| matters).map(|at| judge::later(at, rules.merge.remember_ms));
             let next = graces.into_iter().chain(remembered).filter(|at| *at > batch.received).min();
             if entry.over.is_some() && next.is_none() {
@@ -359,6 +371,7 @@ impl Correlator {
 fn dress(entry: &Entry, alarm: &mut Alarm) {
     alarm.folded_under.clone_from(&entry.alarm.folded_under);
     alarm.folds = entry.alarm.folds;
+    alarm.annunciations = entry.alarm.annunciations;
     if let Some(reason) = &entry.reason {
         merge::explain(&mut alarm.explanation, &reason.code, reason.text.clone());
     }

@@ -7,6 +7,7 @@
 use super::DeskOutput;
 use super::commands;
 use super::occurrence::Answered;
+use super::repeats::Repeated;
 use super::slot::{Covers, Slot};
 use crate::condition::{AlarmKey, Condition};
 use crate::merge;
@@ -134,6 +135,15 @@ impl Device {
         }
         slot.apply(rules, condition, &covers, &mut self.births, out);
         self.suppress(rules, class, (received, position), out);
+    }
+
+    /// Counts a condition that changes nothing else.
+    pub(super) fn repeat(&mut self, rules: &RuleSet, condition: &Condition) -> Repeated {
+        let part = condition.sub_component.as_deref().filter(|part| !part.is_empty());
+        // A device has few keys that stand; a part that was cut is not found here and takes the long way.
+        let mut slots = self.slots.iter_mut();
+        let slot = slots.find(|(key, _)| key.code == condition.code && key.sub_component.as_deref() == part);
+        slot.map_or(Repeated::No, |(_, slot)| slot.repeat(rules, condition))
     }
 
     /// What hides a raise of `code` from the start.

@@ -17,6 +17,8 @@
 //! **Late data** is raised and marked late; what is older than its source's newest word changes nothing that stands now.
 //! An event time in the future is taken as the receive time, or a clock set right would find its own words too old.
 //!
+//! **Repeats** that change nothing but the count are counted at once and told together, at most once a second ([`repeats`]).
+//!
 //! **Remembers** per key: the newest word of at most 16 sources, one occurrence, at most 64 answered requests; per device
 //! at most `keys_per_device_max` keys (one more says so). **Forgets** an occurrence `remember_ms` after it is over, and a
 //! lone "holds no more" after the lateness. Whether memory has been cleaned up never shows in an output.
@@ -27,6 +29,7 @@ mod commands;
 mod device;
 pub(crate) use device::TOO_MANY_CODE;
 mod occurrence;
+mod repeats;
 pub(crate) use occurrence::HUB;
 mod slot;
 #[cfg(test)]
@@ -39,6 +42,7 @@ use greenhub_model::alarm::Alarm;
 use greenhub_model::order::OrderTrigger;
 use greenhub_model::output::{AlarmChange, ServiceChange};
 use greenhub_model::{AlarmId, Command, CommandRefusal, CommandRequest, DeviceId, Position, ReceivedTime};
+use repeats::Repeated;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +103,15 @@ impl AlarmDesk {
 
     /// Takes one condition in.
     pub fn apply(&mut self, rules: &RuleSet, condition: Condition, out: &mut Vec<DeskOutput>) {
+        if let Some(device) = self.devices.get_mut(&condition.device) {
+            match device.repeat(rules, &condition) {
+                Repeated::Held { first: false } => return,
+                Repeated::Held { first: true } => {
+                    return index(&mut self.due, &mut self.fading, &condition.device, device);
+                }
+                Repeated::No => {}
+            }
+        }
         let id = condition.device.clone();
         let device = self.devices.entry(id.clone()).or_default();
         device.apply(rules, condition, out);

@@ -5,6 +5,7 @@
 //! one order of this occurrence follows it.
 
 use super::DeskOutput;
+use super::repeats::Held;
 use super::slot::{Change, Covers};
 use crate::classify::classify;
 use crate::condition::Condition;
@@ -45,6 +46,12 @@ pub(super) struct Occurrence {
     /// When a raise that did not call is called after all, if it still holds then: the chattering has settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settles_at: Option<ReceivedTime>,
+    /// Repeats that are counted and not told yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Held>,
+    /// Receive time of the newest raise or repeat that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) told_at: Option<ReceivedTime>,
     /// Requests answered, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) answered: VecDeque<Answered>,
@@ -154,17 +161,23 @@ impl Occurrence {
             chatter: Chatter::default(),
             chattering: false,
             settles_at: None,
+            held: None,
+            told_at: None,
             answered: VecDeque::new(),
         }
     }
 
     /// Counts one raise or repeat.
     pub(super) fn count(&mut self, condition: &Condition) {
+        self.count_at(condition.at, condition.position);
+    }
+
+    pub(super) fn count_at(&mut self, at: i64, position: Position) {
         let alarm = &mut self.alarm;
         alarm.count = alarm.count.saturating_add(1);
-        alarm.raised_at = alarm.raised_at.min(condition.at);
-        alarm.last_seen_at = alarm.last_seen_at.max(condition.at);
-        alarm.last_position = alarm.last_position.max(condition.position);
+        alarm.raised_at = alarm.raised_at.min(at);
+        alarm.last_seen_at = alarm.last_seen_at.max(at);
+        alarm.last_position = alarm.last_position.max(position);
     }
 
     /// Takes over what tripped it, and where.
@@ -338,6 +351,7 @@ impl Occurrence {
             state: self.alarm.state,
             value: said.value,
             called: said.called,
+            repeats: None,
         };
         out.push(DeskOutput::Alarm(Box::new(AlarmChange { alarm: self.alarm.clone(), event })));
     }
@@ -368,7 +382,8 @@ impl Occurrence {
     pub(super) fn deadline(&self) -> Option<ReceivedTime> {
         let shelf = self.memories.shelf.as_ref().map(|shelf| ReceivedTime::from_millis(shelf.until));
         let re_alarm = self.re_alarm_at.filter(|_| !self.memories.hidden());
-        [shelf, re_alarm, self.settles_at, self.weighed.again].into_iter().flatten().min()
+        let held = self.held.as_ref().map(|held| held.due);
+        [shelf, re_alarm, self.settles_at, self.weighed.again, held].into_iter().flatten().min()
     }
 
     /// Does what time alone does: ends a shelf, calls again, weighs anew. Events are dated when they were due.
@@ -380,6 +395,9 @@ impl Occurrence {
         out: &mut Vec<DeskOutput>,
     ) {
         while let Some(due) = self.deadline().filter(|at| *at <= received) {
+            if self.tell_held(received, out) {
+                continue;
+            }
             if self.weighed.again == Some(due) {
                 self.reprioritise(rules, due, position, out);
                 continue;

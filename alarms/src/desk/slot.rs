@@ -26,7 +26,7 @@ const OTHER_SOURCES: &str = "(others)";
 /// Everything remembered under one key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Slot {
-    words: BTreeMap<String, Word>,
+    pub(super) words: BTreeMap<String, Word>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) occurrence: Option<Box<Occurrence>>,
     /// When it may be forgotten; none while an alarm stands.
@@ -36,11 +36,11 @@ pub(super) struct Slot {
 
 /// The newest word of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Word {
+pub(super) struct Word {
     /// Event time, Unix ms.
-    at: i64,
+    pub(super) at: i64,
     /// The condition holds.
-    active: bool,
+    pub(super) active: bool,
     /// Event time at which this source's condition went, as far as it was ever stated; repeats do not move it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gone_at: Option<i64>,
@@ -96,9 +96,13 @@ impl Slot {
     ) {
         shorten(&mut condition.text, TEXT_CHARS_MAX);
         shorten(&mut condition.by, BY_CHARS_MAX);
+        self.tell_held(condition.received, out);
         let past = !self.hear(&condition);
         if condition.active {
             self.raise(rules, &condition, past, (covers, births), out);
+            if let Some(occurrence) = &mut self.occurrence {
+                occurrence.told_at = Some(condition.received);
+            }
         }
         let holds = self.words.values().any(|word| word.active);
         let gone_at = self.gone_at().unwrap_or(condition.at);
@@ -108,6 +112,12 @@ impl Slot {
             occurrence.take(rules, Event::Off, change, out);
         }
         self.schedule_forgetting(rules, condition.received);
+    }
+
+    fn tell_held(&mut self, received: ReceivedTime, out: &mut Vec<DeskOutput>) {
+        if let Some(occurrence) = &mut self.occurrence {
+            occurrence.tell_held(received, out);
+        }
     }
 
     /// Makes the condition its source's newest word; false when that source has said something newer.
@@ -211,6 +221,7 @@ impl Slot {
         position: Position,
         out: &mut Vec<DeskOutput>,
     ) -> Result<(), CommandRefusal> {
+        self.tell_held(received, out);
         let result = match &mut self.occurrence {
             Some(occurrence) => occurrence.command(rules, request, received, position, out),
             None => Err(commands::nothing_there(&request.command)),
@@ -244,6 +255,7 @@ impl Slot {
             }
             _ => return,
         };
+        occurrence.tell_held(now.0, out);
         occurrence.act(rules, event, (kind, super::occurrence::HUB, &text), now, out);
         self.schedule_forgetting(rules, now.0);
     }
@@ -264,6 +276,7 @@ impl Slot {
             true => (Event::ReturnToService, AlarmEventKind::ReturnedToService),
             false => (Event::RemoveFromService, AlarmEventKind::RemovedFromService),
         };
+        occurrence.tell_held(now.0, out);
         occurrence.act(rules, event, (kind, by, text), now, out);
         self.schedule_forgetting(rules, now.0);
     }

@@ -109,6 +109,11 @@ impl Tally {
         self.follow(fact);
     }
 
+    /// Some of what stood before the period was not read: the report says that it is not complete.
+    pub fn leave_out(&mut self) {
+        self.complete = false;
+    }
+
     /// Reading stopped at `at`: the period ends there.
     pub fn cut(&mut self, at: i64) {
         self.complete = false;

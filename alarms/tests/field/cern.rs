@@ -67,6 +67,11 @@ fn run(events: &[Event], rules: &RuleSet) -> Run {
         desk.apply(rules, condition, &mut said);
         run.take(&mut correlator, rules, received, said, &mut to_acknowledge);
     }
+    // Repeats that are held back are told within a second.
+    let end = events.last().map_or(0, |event| event.at) + 1_000;
+    let (received, mut said) = (ReceivedTime::from_millis(end), vec![]);
+    desk.advance(rules, received, Position(events.len() as u64), &mut said);
+    run.take(&mut correlator, rules, received, said, &mut to_acknowledge);
     let active = correlator.standing().filter(|alarm| alarm.active);
     run.standing = active.map(|alarm| (alarm.device.to_string(), alarm.code.to_string())).collect();
     // Every alarm that stands is a top, or lies under exactly one that stands or has just ended.
@@ -100,7 +105,7 @@ impl Run {
                         self.calls.push(event.at);
                     }
                     if matches!(event.kind, AlarmEventKind::Raised | AlarmEventKind::Repeated) && event.by != "系统" {
-                        *self.raises.entry(id.clone()).or_default() += 1;
+                        *self.raises.entry(id.clone()).or_default() += event.repeats.map_or(1, |repeats| repeats.count);
                         to_acknowledge.push_back((received.millis() + ACKNOWLEDGED_AFTER_MS, id.clone()));
                     }
                     self.alarms.insert(id.clone(), change.alarm);

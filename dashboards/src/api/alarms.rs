@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Extension, State};
-use greenhub_model::alarm::Reason;
+use greenhub_model::alarm::{Reason, Repeats};
 use greenhub_model::order::Order;
 use greenhub_model::{Alarm, AlarmEvent, AlarmId, Class, Command, CommandRequest, DeviceId, OrderId, Position};
 use greenhub_storage::accounts::Outcome;
@@ -66,8 +66,11 @@ pub async fn list(
 /// One raise or repeat that was merged into an occurrence.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Member {
-    /// Log position of the message.
+    /// Log position of the message; of the last one where it stands for several.
     pub position: Position,
+    /// The messages it stands for, where it is more than one: repeats that were told together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// Event time, Unix ms.
     pub at: i64,
     /// Value it brought.
@@ -78,7 +81,8 @@ pub struct Member {
 
 impl From<AlarmMember> for Member {
     fn from(member: AlarmMember) -> Self {
-        Self { position: member.position, at: member.at, value: member.value, text: member.text }
+        let AlarmMember { position, repeats, at, value, text } = member;
+        Self { position, repeats, at, value, text }
     }
 }
 

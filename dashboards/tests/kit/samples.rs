@@ -66,6 +66,7 @@ pub fn alarm_change(alarm: Alarm, kind: AlarmEventKind, at: i64) -> Output {
         state: alarm.state,
         value: alarm.value,
         called: false,
+        repeats: None,
     };
     Output::Alarm(Box::new(AlarmChange { alarm, event }))
 }

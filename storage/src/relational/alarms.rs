@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::filter::Select;
 use super::page::{Page, PageRequest};
 use super::rows::{enum_word, insert_rows};
-use greenhub_model::alarm::AlarmEventKind;
+use greenhub_model::alarm::{AlarmEventKind, Repeats};
 use greenhub_model::output::AlarmChange;
 use greenhub_model::{
     Alarm, AlarmEvent, AlarmId, AlarmState, BatchOutput, Class, DeviceId, Output, Position, Priority,
@@ -47,8 +47,10 @@ pub struct AlarmFilter {
 /// One raise or repeat that was merged into an occurrence.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct AlarmMember {
-    /// Log position of the message.
+    /// Log position of the message; of the last one where it stands for several.
     pub position: Position,
+    /// The messages it stands for, where it is more than one.
+    pub repeats: Option<Repeats>,
     /// Event time, Unix ms.
     pub at: i64,
     /// Value it brought.
@@ -115,6 +117,7 @@ impl AlarmStore {
     pub async fn members(&self, id: &AlarmId) -> Result<Vec<AlarmMember>, StoreError> {
         let member = |event: AlarmEvent| AlarmMember {
             position: event.position,
+            repeats: event.repeats,
             at: event.at,
             value: event.value,
             text: event.text,
@@ -229,11 +232,21 @@ fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// Whether this repeat is one of the few after which the repeats of its alarm are trimmed. A row that stands for many
+/// messages steps over many multiples of [`TRIM_EVERY`]; its position then decides, which is as good as a die.
+fn due_for_trimming(change: &AlarmChange) -> bool {
+    let messages = change.event.repeats.map_or(1, |repeats| repeats.count);
+    let steps = |count: u64| count / TRIM_EVERY;
+    let stepped = steps(change.alarm.count) != steps(change.alarm.count.saturating_sub(messages));
+    let thrown = change.event.position.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58 == 0;
+    stepped && (messages < TRIM_EVERY || thrown)
+}
+
 async fn trim_repeats(connection: &mut AnyConnection, events: &[EventRow<'_>]) -> Result<(), StoreError> {
     let mut due: Vec<&AlarmId> = events
         .iter()
         .filter(|row| row.change.event.kind == AlarmEventKind::Repeated)
-        .filter(|row| row.change.alarm.count % TRIM_EVERY == 0)
+        .filter(|row| due_for_trimming(row.change))
         .map(|row| &row.change.alarm.id)
         .collect();
     due.dedup();

@@ -86,8 +86,9 @@ impl AlarmStore {
         rows.iter().map(|row| id(row, 0, AlarmId::new)).collect()
     }
 
-    /// All facts of these alarms (at most 500) received before `before`, each alarm's in order.
-    pub async fn facts_of(&self, alarms: &[AlarmId], before: i64) -> Result<Vec<AlarmFact>, StoreError> {
+    /// Facts of these alarms (at most 500) received before `before`, each alarm's in order; reading stops with the page that
+    /// reaches `enough`.
+    pub async fn facts_of(&self, alarms: &[AlarmId], before: i64, enough: usize) -> Result<Vec<AlarmFact>, StoreError> {
         let mut facts: Vec<AlarmFact> = vec![];
         for lot in alarms.chunks(IDS_MAX) {
             let mut after: Option<[Value; 3]> = None;
@@ -101,6 +102,9 @@ impl AlarmStore {
                 let order = "e.alarm, e.batch, e.item";
                 let rows = select.fetch(self.db.readers(), order, FACTS_MAX, "read the events of alarms").await?;
                 facts.extend(rows.iter().map(fact_of).collect::<Result<Vec<_>, _>>()?);
+                if facts.len() >= enough {
+                    return Ok(facts);
+                }
                 if rows.len() < FACTS_MAX as usize {
                     break;
                 }

@@ -119,6 +119,7 @@ pub fn change(alarm: &Alarm, kind: AlarmEventKind, position: u64) -> Output {
         state: alarm.state,
         value: alarm.value,
         called: false,
+        repeats: None,
     };
     Output::Alarm(Box::new(AlarmChange { alarm: alarm.clone(), event }))
 }

@@ -83,7 +83,7 @@ async fn what_stood_before_a_period_is_found_with_its_past() {
         assert_eq!(ids, [stands.id.clone(), over_later.id.clone()], "{}", stage.label);
         let after = alarms.standing_before(T0 + 50, Some(&ids[0])).await.expect("ids");
         assert_eq!(after, ids[1..]);
-        let facts = alarms.facts_of(&ids, T0 + 50).await.expect("facts");
+        let facts = alarms.facts_of(&ids, T0 + 50, 1000).await.expect("facts");
         let rows: Vec<_> = facts.iter().map(brief).collect();
         assert_eq!(rows, [(10, "C-1", true), (20, "C-1", false), (10, "C-3", true)]);
         let hidings = alarms.hidings(&ids, T0 + 50).await.expect("hidings");

@@ -87,6 +87,7 @@ pub(super) fn change(mut alarm: Alarm, kind: AlarmEventKind, at: i64) -> Output 
         state: alarm.state,
         value: None,
         called: kind == AlarmEventKind::Raised,
+        repeats: None,
     };
     Output::Alarm(Box::new(AlarmChange { alarm, event }))
 }

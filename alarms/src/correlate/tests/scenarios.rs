@@ -258,3 +258,20 @@ fn the_grid_misses_nobody_within_the_radius_at_any_latitude() {
         assert!(near > 2 * places.len(), "there is something to miss: {near}");
     }
 }
+
+#[test]
+fn annunciations_are_calls_that_somebody_heard() {
+    let mut hub = Hub::new();
+    let heard = |out: Vec<Output>, id: &str| {
+        let of = |output: &Output| match output {
+            Output::Alarm(change) if change.alarm.device.as_str() == id => Some(change.alarm.annunciations),
+            _ => None,
+        };
+        out.iter().filter_map(of).last()
+    };
+    let out = hub.full(0, vec![raised("K-1", "CIRCUIT_TRIP", 0), raised("L-1", "SUPPLY_LOSS", 3)]);
+    assert_eq!((heard(out.clone(), "K-1"), heard(out, "L-1")), (Some(1), Some(0)), "a folded raise calls nobody");
+    hub.batch(10, vec![returned("K-1", "CIRCUIT_TRIP", 0, 10)]);
+    let out = hub.full(70, vec![]);
+    assert_eq!(heard(out, "L-1"), Some(1), "what is unfolded calls");
+}

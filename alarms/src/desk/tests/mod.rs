@@ -3,6 +3,7 @@
 mod bounds;
 mod chatter;
 mod properties;
+mod repeats;
 mod scenarios;
 
 use super::*;

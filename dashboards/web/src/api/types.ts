@@ -162,10 +162,19 @@ export interface AlarmEvent {
   value: number | null
   /** An operator was called by it. */
   called: boolean
+  repeats?: Repeats | null
+}
+
+/** Repeats of one source that were told together; the event's own position is the last of them. */
+export interface Repeats {
+  count: number
+  first: number
+  from: number
 }
 
 export interface AlarmMember {
   position: number
+  repeats?: Repeats | null
   at: number
   value: number | null
   text: string

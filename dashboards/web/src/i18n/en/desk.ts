@@ -81,6 +81,7 @@ const desk: Words['desk'] = {
     unfold: 'Take out',
     unfoldReason: 'Why, for example: not related',
     moreMembers: '{n} more',
+    times: '{n} times since {from}',
     priorityWhy: 'Why {priority}',
     timeline: 'Timeline',
     noTimeline: 'Nothing recorded yet',

@@ -79,6 +79,7 @@ const desk = {
     unfold: '拆出',
     unfoldReason: '拆出理由，例如：两者无关',
     moreMembers: '另有 {n} 条',
+    times: '自 {from} 起 {n} 次',
     priorityWhy: '为什么是 {priority}',
     timeline: '经过',
     noTimeline: '还没有经过记录',
