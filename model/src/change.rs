@@ -276,6 +276,8 @@ pub enum BacktestState {
     Failed,
     /// Somebody stopped it.
     Cancelled,
+    /// The hub stopped under it.
+    Interrupted,
 }
 
 /// The candidate of a request over what was recorded.

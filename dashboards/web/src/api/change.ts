@@ -120,7 +120,7 @@ export interface Backtest {
   change: number
   candidate: number
   present: boolean
-  state: 'running' | 'done' | 'failed' | 'cancelled'
+  state: 'running' | 'done' | 'failed' | 'cancelled' | 'interrupted'
   by: string
   days: number
   from: number

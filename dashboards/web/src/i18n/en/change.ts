@@ -134,6 +134,8 @@ const change: Words['change'] = {
   nothingToDo: 'There is nothing for you to do now.',
   run: 'Run',
   runAgain: 'Run again',
+  openMoment: 'Open the map at {time}',
+  peakMoment: 'Busiest ten minutes',
   noBacktest: 'No back-test yet; approval needs one.',
   lastDays: 'Last',
   days: '{n} days',
@@ -144,6 +146,7 @@ const change: Words['change'] = {
   backtestState: {
     failed: 'Failed',
     cancelled: 'Cancelled',
+    interrupted: 'Interrupted',
   },
   kpi: {
     alarms: 'Alarms',

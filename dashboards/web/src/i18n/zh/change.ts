@@ -142,6 +142,7 @@ const change = {
   backtestState: {
     failed: '试算失败',
     cancelled: '试算已停止',
+    interrupted: '试算中断',
   },
   kpi: {
     alarms: '报警数',
@@ -158,6 +159,8 @@ const change = {
   read: '回放 {n} 条消息，用时 {s} 秒，{same} 条报警不变',
   callsChange: '呼叫 {was} → {is} 次',
   otherwise: '起止时间不同',
+  openMoment: '打开当时的地图：{time}',
+  peakMoment: '最忙的 10 分钟',
   rollbackTo: '恢复为此版本',
   field: {
     id: '编号',
