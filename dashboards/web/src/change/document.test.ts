@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { i18n } from '@/i18n'
 import { applied, at, merge, ordered, sendable } from './document'
 import { addRow, listRows, linksOf, linkRows, linksText, problemsOf, withLinks, withoutRow, withRow } from './lists'
 import { bounds, insertAt, mapOf, pathOf } from './plan'
-import { kindOf, turned } from './watch'
+import { LISTS, type Field } from './lists'
+import { kindOf, turned, WATCHES } from './watch'
 
 const rules = {
   version: 3,
@@ -43,6 +45,10 @@ describe('a document', () => {
     expect(at(met.document, '/limits/0/limit')).toBe(90)
     const chosen = merge(rules, mine, other, new Map([[met.conflicts[0]!.path, 'theirs']]))
     expect(at(chosen.document, '/limits/0/limit')).toBe(80)
+    const two = { limits: [rules.limits[0], { ...rules.limits[0], limit: 95 }] }
+    const twice = merge(two, applied(two, [{ op: 'replace', path: '/limits/1/limit', value: 99 }]), applied(two, [{ op: 'replace', path: '/limits/0/limit', value: 80 }]))
+    expect(twice.conflicts).toEqual([])
+    expect((at(twice.document, '/limits') as { limit: number }[]).map((one) => one.limit)).toEqual([80, 99])
     const gone = merge(rules, applied(rules, [{ op: 'replace', path: '/watches/0/on_delay_ms', value: 5 }]), applied(rules, [{ op: 'remove', path: '/watches/0' }]))
     expect(gone.conflicts.map((one) => one.path)).toEqual(['watches[a]'])
   })
@@ -80,6 +86,13 @@ describe('lists', () => {
 })
 
 describe('watches and fences', () => {
+  it('have a word for each member in both languages', () => {
+    const fields: Field[] = [...Object.values(LISTS).flatMap((one) => [...one.fields] as Field[]), ...(Object.values(WATCHES).flat() as Field[])]
+    const missing = (['zh-CN', 'en'] as const).flatMap((language) => fields.filter((one) => !i18n.global.te(one.word, language)).map((one) => `${language} ${one.word}`))
+    expect(missing).toEqual([])
+    expect(i18n.global.t('change.inputHint')).toContain('@on')
+  })
+
   it('turn into another kind and keep what both have', () => {
     expect(kindOf({ rate: {} })).toBe('rate')
     const rate = turned({ stuck: { point: 'temperature', for_ms: 5 } }, 'rate')

@@ -117,8 +117,11 @@ function named(list: readonly unknown[]): Map<string, unknown> | null {
   const rows = new Map<string, unknown>()
   for (const row of list) {
     const name = nameOf(row)
-    if (name === null || rows.has(name)) return null
-    rows.set(name, row)
+    if (name === null) return null
+    // Two limits of one point and side differ in their number only: the second is the second.
+    let own = name
+    for (let n = 2; rows.has(own); n += 1) own = `${name}·${n}`
+    rows.set(own, row)
   }
   return rows
 }
