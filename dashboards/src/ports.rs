@@ -3,8 +3,10 @@
 //! `dashboards` may not know `dispatch`, `gateway` or `streams`, and later they may run on other machines. What crosses
 //! here is a `model` value or plain data.
 
+mod notices;
 mod orders;
 
+pub use notices::{CallResult, NoticeBook, SignedCall};
 pub use orders::{
     DispatchRulesVersion, OpenCall, OrderBook, OrderCall, OrderCaller, OrderFailure, OrderQuery, OrderThread,
 };

@@ -6,7 +6,7 @@ use crate::api::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, mqtt, orders, quarantine, rules,
     session, system,
 };
-use crate::api::{kpi, metrics, notify, openapi, past, push, service, suggestions, units, users};
+use crate::api::{kpi, messages, metrics, notify, openapi, past, push, service, suggestions, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -181,6 +181,10 @@ pub fn table() -> Vec<Route> {
         put("/api/v1/dispatch/rules", ADMINISTRATORS, orders::rules::put_dispatch_rules),
         get("/api/v1/dispatch/rules/versions", KPI_READERS, orders::rules::dispatch_versions),
         get("/api/v1/dispatch/codes", EVERY_ROLE, orders::rules::codes),
+        get("/api/v1/orders/{id}/notices", EVERY_ROLE, messages::of_order),
+        get("/api/v1/me/messages", EVERY_ROLE, messages::list),
+        post("/api/v1/me/messages/{id}/read", EVERY_ROLE, messages::read),
+        post("/api/v1/notices/calls/{id}", Anybody, messages::called),
         post("/api/v1/files", FILE_SENDERS, files::begin),
         head("/api/v1/files/uploads/{id}", FILE_SENDERS, files::progress),
         patch("/api/v1/files/uploads/{id}", FILE_SENDERS, files::append),

@@ -3,7 +3,7 @@
 use crate::live::Live;
 use crate::login_limit::LoginLimit;
 use crate::past::PastMoments;
-use crate::ports::{CommandPort, HistorySource, MqttDoor, OrderBook, Readiness, RulesPort, SystemInfo};
+use crate::ports::{CommandPort, HistorySource, MqttDoor, NoticeBook, OrderBook, Readiness, RulesPort, SystemInfo};
 use bytes::Bytes;
 use greenhub_model::ReceivedTime;
 use greenhub_model::ledger::Ledger;
@@ -86,6 +86,8 @@ pub struct Parts {
     pub accounts: Accounts,
     /// Orders.
     pub orders: Arc<dyn OrderBook>,
+    /// Who was told of orders.
+    pub order_notices: Arc<dyn NoticeBook>,
     /// Photos and other files.
     pub files: FileStore,
     /// Tracks and series.

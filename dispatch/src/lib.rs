@@ -7,7 +7,7 @@
 //! each second ─▶ Orders::tick ─▶ core::clock ────────────────┘
 //! ```
 //!
-//! [`core`] decides, pure: states, acts, roles, clocks, limits. [`Orders`] keeps: its tables, its SQL, nobody else's.
+//! [`core`] decides, pure: states, acts, roles, clocks, limits, who is told. [`notices`] keeps who was told what. [`Orders`] keeps: its tables, its SQL, nobody else's.
 //! An order opened by an alarm carries an id made from the alarm's, so a replayed batch opens no second one; an act
 //! carries an idempotency key, so a request that a phone sends twice acts once.
 
@@ -15,6 +15,7 @@
 #![deny(missing_docs)]
 
 pub mod core;
+pub mod notices;
 mod orders;
 mod shifts;
 #[cfg(test)]

@@ -107,6 +107,8 @@ section! {
         changes: ChangesSection = ChangesSection::default(),
         /// Tracks and readings.
         history: HistorySection = HistorySection::default(),
+        /// Telling people and other systems of orders.
+        dispatch: DispatchSection = DispatchSection::default(),
         /// Photos and other files of cases.
         files: FilesSection = FilesSection::default(),
         /// Alarms, orders, accounts.
@@ -204,6 +206,50 @@ section! {
         /// Tracks and readings older than this go.
         retain: Span = Span(Duration::from_secs(400 * 86_400)),
     }
+}
+
+section! {
+    /// `[dispatch]`: ways beyond the app; times and tries of calls are those of `[notify]`.
+    DispatchSection {
+        /// Gateway for text messages, with the keys of a receiver (`kind` and `to` do not count); no `url`: none.
+        sms: ReceiverSection = ReceiverSection::default(),
+        /// Gateway for voice calls; no `url`: none.
+        voice: TargetSection = TargetSection::default(),
+        /// Where the voice gateway reaches this hub, for example `https://hub.example`; empty: it reports no results.
+        callback: String = String::new(),
+        /// Other systems that take a team's orders, by the name that the team's `target` says: `[dispatch.targets.NAME]`.
+        targets: BTreeMap<String, TargetSection> = BTreeMap::new(),
+        /// Notices of orders go after this long.
+        retain_notices: Span = Span(Duration::from_secs(400 * 86_400)),
+    }
+}
+
+section! {
+    /// `[dispatch.voice]` and `[dispatch.targets.NAME]`: an address that is called with a signature.
+    TargetSection {
+        /// Address.
+        url: Secret = Secret::default(),
+        /// File with the secret of the signature; a line end at its end does not count.
+        secret_file: PathBuf = PathBuf::new(),
+        /// The secret itself, where no file holds it.
+        secret: Secret = Secret::default(),
+    }
+}
+
+impl TargetSection {
+    /// The secret, from its file where one is named.
+    pub fn secret(&self) -> Result<String> {
+        secret_of(&self.secret_file, &self.secret)
+    }
+}
+
+/// A secret, from its file where one is named.
+fn secret_of(file: &Path, secret: &Secret) -> Result<String> {
+    if file.as_os_str().is_empty() {
+        return Ok(secret.0.clone());
+    }
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 section! {
@@ -329,12 +375,7 @@ impl ReceiverSection {
 
     /// The secret, from its file where one is named.
     pub fn secret(&self) -> Result<String> {
-        if self.secret_file.as_os_str().is_empty() {
-            return Ok(self.secret.0.clone());
-        }
-        let text = std::fs::read_to_string(&self.secret_file);
-        let text = text.with_context(|| format!("read {}", self.secret_file.display()))?;
-        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        secret_of(&self.secret_file, &self.secret)
     }
 }
 

@@ -14,6 +14,7 @@ mod export;
 mod files;
 mod intakes;
 mod notify;
+mod order_notices;
 mod orders;
 mod outputs;
 mod past;

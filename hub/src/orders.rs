@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use greenhub_dashboards::live::Live;
 use greenhub_dispatch::core::district::District;
+use greenhub_dispatch::notices::NoticeFollower;
 use greenhub_dispatch::{OrderFilter, Orders};
 use greenhub_storage::log::Clock;
 use greenhub_storage::relational::{Database, PageRequest};
@@ -20,6 +21,8 @@ const SHOWN_MAX: usize = 5_000;
 pub async fn open(db: &Database, district: &[u8], live: &Live, now: i64) -> Result<Orders> {
     let district = District::of_geojson(district);
     let orders = Orders::open(db.clone(), district, now).await.context("open the orders")?;
+    let follower = NoticeFollower::new(orders.rules().clone());
+    let orders = orders.followed(Arc::new(follower));
     let live = live.clone();
     Ok(orders.telling(Arc::new(move |changed| live.put_orders(changed, 0))))
 }

@@ -14,7 +14,7 @@ use crate::outputs::{self, SinkState, Sinks};
 use crate::past::PastLog;
 use crate::ports::{Book, Door};
 use crate::system::Overview;
-use crate::{Place, accounts, demo, notify, orders, state};
+use crate::{Place, accounts, demo, notify, order_notices, orders, state};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
@@ -117,6 +117,9 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
 
     let live = Live::new(LiveConfig { viewers_max: config.http.viewers_max, ..LiveConfig::new() }, clock.clone());
     let district: &'static [u8] = if is_demo { greenhub_simulator::district().geojson() } else { EMPTY_DISTRICT };
+    // Their tables before the first act writes into them.
+    let files = crate::files::open(config, db.clone()).await?;
+    let notes = greenhub_dispatch::notices::Notices::open(db.clone()).await.context("open the notices of orders")?;
     let orders = orders::open(&db, district, &live, clock.now().millis()).await?;
     let tables = BatchSink::new(db.clone(), vec![orders.applier()]).await.context("open the tables")?;
     let tables = Arc::new(tables);
@@ -165,8 +168,11 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         &stop,
     )?;
 
-    let files = crate::files::open(config, db.clone()).await?;
     tokio::spawn(crate::files::tidy(files.clone(), clock.clone(), stop.clone()));
+
+    let (order_notices, telling) =
+        order_notices::start(config, notes, (&orders, &people, &db), journal.push_sender(), clock.clone(), &stop)
+            .await?;
 
     let overview = Arc::new(Overview {
         log: log.clone(),
@@ -189,6 +195,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         quarantine: QuarantineStore::new(db.clone()),
         accounts: people,
         orders: Arc::new(Book(orders)),
+        order_notices,
         files: files.clone(),
         history: Arc::new(history),
         past: past.clone(),
@@ -247,6 +254,9 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     stop.cancel();
     intakes.closed().await;
     notices.ended().await;
+    for task in telling {
+        task.await.context("a task of the order notices failed")?;
+    }
     order_clock.await.context("the clock of the orders failed")?;
     broker.shutdown().await;
     let ended = streams.clone();

@@ -17,6 +17,7 @@ pub mod geodesy;
 pub mod ids;
 pub mod kpi;
 pub mod ledger;
+pub mod notice;
 pub mod notify;
 pub mod observation;
 pub mod order;

@@ -13,6 +13,7 @@ mod kpi_csv;
 pub mod ledger;
 pub mod live;
 pub mod map;
+pub mod messages;
 pub mod metrics;
 pub mod mqtt;
 pub mod notify;

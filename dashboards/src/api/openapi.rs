@@ -4,7 +4,7 @@ use super::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, metrics, mqtt, orders, quarantine,
     rules, session,
 };
-use super::{kpi, notify, past, push, service, suggestions, system, units, users};
+use super::{kpi, messages, notify, past, push, service, suggestions, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -35,6 +35,7 @@ use utoipa::{Modify, OpenApi};
         orders::list, orders::get, orders::acts::open, orders::acts::act, orders::acts::act_many,
         orders::acts::allowed, orders::rules::dispatch_rules, orders::rules::put_dispatch_rules,
         orders::rules::dispatch_versions, orders::rules::codes,
+        messages::list, messages::read, messages::of_order, messages::called,
         files::begin, files::progress, files::append, files::get, files::thumb, files::info,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,

@@ -8,8 +8,8 @@ pub mod samples;
 use greenhub_alarms::RuleSet;
 use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::ports::{
-    Answer, BacktestRefusal, BacktestRequest, DispatchRulesVersion, OpenCall, OrderCall, OrderCaller, OrderFailure,
-    OrderQuery, OrderThread, PastPort, PastView, PortFailure, RulesPort,
+    Answer, BacktestRefusal, BacktestRequest, DispatchRulesVersion, NoticeBook, OpenCall, OrderCall, OrderCaller,
+    OrderFailure, OrderQuery, OrderThread, PastPort, PastView, PortFailure, RulesPort, SignedCall,
 };
 use greenhub_dashboards::{
     AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, NotifyDoor, OrderBook, Parts,
@@ -18,6 +18,7 @@ use greenhub_dashboards::{
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
 use greenhub_model::change::{Backtest, BacktestState};
 use greenhub_model::dispatch::{CodeEntry, DispatchRules};
+use greenhub_model::notice::{OrderMessage, OrderNotice};
 use greenhub_model::notify::NotifyChannel;
 use greenhub_model::order::{CaseCategory, Order};
 use greenhub_model::time::Monotonic;
@@ -51,6 +52,30 @@ pub struct Hub {
     batches: Arc<AtomicU64>,
     stop: CancellationToken,
     _directory: tempfile::TempDir,
+}
+
+/// Nobody was told anything.
+struct NoNotices;
+
+impl NoticeBook for NoNotices {
+    fn messages<'a>(
+        &'a self,
+        _user: &'a str,
+        _unread: bool,
+        _page: &'a PageRequest,
+        _now: i64,
+    ) -> Answer<'a, Result<Page<OrderMessage>, PortFailure>> {
+        Box::pin(async { Ok(Page { items: vec![], next: None }) })
+    }
+    fn read<'a>(&'a self, _user: &'a str, _id: i64, _now: i64) -> Answer<'a, Result<bool, PortFailure>> {
+        Box::pin(async { Ok(false) })
+    }
+    fn of_order<'a>(&'a self, _order: &'a OrderId) -> Answer<'a, Result<Vec<OrderNotice>, PortFailure>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+    fn called<'a>(&'a self, _result: SignedCall<'a>) -> Answer<'a, Result<bool, PortFailure>> {
+        Box::pin(async { Ok(false) })
+    }
 }
 
 /// A log that keeps no past.
@@ -271,6 +296,7 @@ impl Hub {
             quarantine: QuarantineStore::new(db.clone()),
             accounts: accounts.clone(),
             orders: Arc::new(Book(live.clone())),
+            order_notices: Arc::new(NoNotices),
             files: FileStore::open(db.clone(), &directory.path().join("files"), FilesConfig::default())
                 .await
                 .expect("a directory of files"),

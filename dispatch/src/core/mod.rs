@@ -19,6 +19,7 @@ pub mod duplicates;
 pub mod duty;
 pub mod life;
 pub mod limits;
+pub mod notices;
 pub mod opening;
 pub mod review;
 pub mod roles;

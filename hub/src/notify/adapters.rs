@@ -92,6 +92,11 @@ pub fn kinds(section: &Notify) -> BTreeMap<String, (NotifyChannel, String)> {
     section.receivers.iter().filter_map(kind).collect()
 }
 
+/// The gateway of a section, to one number.
+pub fn sms_to(section: &ReceiverSection, number: &str) -> Result<Arc<dyn Channel>> {
+    channel(&ReceiverSection { kind: "sms".to_owned(), to: vec![number.to_owned()], ..section.clone() })
+}
+
 fn channel(receiver: &ReceiverSection) -> Result<Arc<dyn Channel>> {
     let secret = receiver.secret().context("read its secret")?;
     let url = receiver.url.0.clone();

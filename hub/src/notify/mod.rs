@@ -334,7 +334,7 @@ impl Sending {
 }
 
 /// Twice as long after each try, up to a bound.
-fn next_try(now: i64, tries: u32, min: Duration, max: Duration) -> i64 {
+pub fn next_try(now: i64, tries: u32, min: Duration, max: Duration) -> i64 {
     let wait = min.saturating_mul(2_u32.saturating_pow(tries.min(20))).min(max);
     now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
 }

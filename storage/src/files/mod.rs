@@ -36,7 +36,7 @@ mod turns;
 mod uploads;
 
 pub use disk::Copy;
-pub use rows::{StoredFile, hold};
+pub use rows::{StoredFile, hold, missing};
 pub use scan::Scanner;
 pub use uploads::{Append, Progress, Upload, UploadId, UploadRequest};
 

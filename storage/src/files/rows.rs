@@ -58,15 +58,8 @@ pub struct StoredFile {
     pub infected: bool,
 }
 
-/// Names files in an order, within the transaction of the act that does. Answers with the first that is not whole.
-///
-/// The file stays as long as an order names it. Naming it twice changes nothing.
-pub async fn hold(
-    connection: &mut AnyConnection,
-    order: &OrderId,
-    files: &[FileId],
-    at: i64,
-) -> Result<Option<FileId>, StoreError> {
+/// The first of these files that is not whole, or not given out.
+pub async fn missing(connection: &mut AnyConnection, files: &[FileId]) -> Result<Option<FileId>, StoreError> {
     for file in files {
         // The key of the table of files would refuse it as well, but that would break PostgreSQL's transaction.
         let whole = sqlx::query("SELECT 1 FROM files WHERE id = $1 AND scan <> $2")
@@ -78,6 +71,20 @@ pub async fn hold(
         if whole.is_none() {
             return Ok(Some(file.clone()));
         }
+    }
+    Ok(None)
+}
+
+/// Names files in an order, within the transaction of the act that does; they were looked at by [`missing`].
+///
+/// A file stays as long as an order names it. Naming it twice changes nothing.
+pub async fn hold(
+    connection: &mut AnyConnection,
+    order: &OrderId,
+    files: &[FileId],
+    at: i64,
+) -> Result<(), StoreError> {
+    for file in files {
         sqlx::query("INSERT INTO file_orders (file, order_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(file.as_str())
             .bind(order.as_str())
@@ -86,7 +93,7 @@ pub async fn hold(
             .await
             .map_err(StoreError::when("name a file in an order"))?;
     }
-    Ok(None)
+    Ok(())
 }
 
 pub(super) async fn file(pool: &AnyPool, id: &FileId) -> Result<Option<StoredFile>, StoreError> {
