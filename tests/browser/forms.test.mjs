@@ -170,3 +170,37 @@ test('a stale draft follows the newest version, and what meets is named', async 
   await asker.context.close();
   await judge.context.close();
 });
+
+test('a latched alarm is reset once its condition is gone, and a fold is undone with a reason', async () => {
+  const { page, context, errors } = await login(browser, url, { username: 'operator' });
+  const [klass, code] = ['charger', 'OVER_VOLTAGE'];
+  const edits = [{ op: 'add', path: `/types/${klass}/${code}/latching`, value: true }];
+  const { change } = (await call(page, 'POST', '/api/v1/changes', { title: '保持', reason: '试验', edits })).body;
+  assert.equal((await call(page, 'POST', `/api/v1/changes/${change.id}/emergency`, { comment: '试验' })).status, 200);
+  await until('in force', async () => (await call(page, 'GET', '/api/v1/rules')).body.running_version === (await call(page, 'GET', `/api/v1/changes/${change.id}`)).body.change.version);
+  await page.goto(`${url}/alarms?q=L-FORM-1`);
+  await publish(klass, 'L-FORM-1', code);
+  await row(page, 'L-FORM-1').waitFor();
+  await row(page, 'L-FORM-1').locator('.what').click();
+  await page.getByTestId('card-ack').first().click();
+  await publish(klass, 'L-FORM-1', code, { active: false, time: Date.now() + 1 });
+  await until('latched', async () => (await state(page, 'L-FORM-1')) === 'latched_acknowledged');
+  await page.getByTestId('alarm-reset').first().click();
+  await until('it is over', async () => (await row(page, 'L-FORM-1').count()) === 0);
+  const devices = (await call(page, 'GET', '/api/v1/devices?class=light&limit=1000')).body.items;
+  const lamp = devices.find((one) => one.parent !== null);
+  await page.goto(`${url}/alarms`);
+  await publish('light', lamp.parent, 'CIRCUIT_TRIP');
+  await publish('light', lamp.id, 'SUPPLY_LOSS');
+  const cause = page.locator(`.board-row[data-alarm-id^="${lamp.parent}."]`);
+  await cause.waitFor();
+  await cause.getByTestId('alarm-fold').waitFor();
+  await page.goto(`${url}/alarms?sel=${(await call(page, 'GET', `/api/v1/alarms?source=${lamp.id}&standing=true`)).body.items[0].id}`);
+  await page.getByTestId('alarm-unfold').first().click();
+  const form = page.locator('form').filter({ has: page.locator('button[type="submit"]') }).filter({ hasNot: page.locator('[data-testid="bulk-comment"]') }).last();
+  await form.locator('input').fill('线路已复电，此灯仍不亮');
+  await form.locator('button[type="submit"]').click();
+  await until('it stands on its own', async () => (await call(page, 'GET', `/api/v1/alarms?source=${lamp.id}&standing=true`)).body.items[0].folded_under == null);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
