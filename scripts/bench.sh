@@ -29,6 +29,7 @@ if wants parts; then
     cargo run --release --quiet -p greenhub-storage --example history_bench
     cargo run --release --quiet -p greenhub-streams --example replay_bench
     cargo run --release --quiet -p greenhub-dashboards --example live_bench
+    cargo run --release --quiet -p greenhub-dispatch --example orders_bench
     echo '```'
   } | tee -a "$out"
 fi

@@ -5,10 +5,11 @@ use crate::core::district::District;
 use crate::{ActError, OrderAct, OrderFilter, OrderOpening, OrderRefusal, Orders, PutRules};
 use greenhub_model::alarm::AlarmEventKind::Raised;
 use greenhub_model::order::{
-    Assignee, CaseForm, External, Order, OrderEvent, OrderSource, OrderState, Place, SplitPart, Stage as Clocked,
+    Assignee, Attachment, CaseForm, CaseKind, External, Order, OrderEvent, OrderSource, OrderState, Place, SplitPart,
+    Stage as Clocked,
 };
 use greenhub_model::time::Monotonic;
-use greenhub_model::{OrderId, Priority, Role};
+use greenhub_model::{FileId, OrderId, Priority, Role};
 use greenhub_storage::relational::testing::{Stage, alarm, batch, change, on_every_database, trigger};
 use greenhub_storage::relational::{BatchSink, PageRequest};
 
@@ -375,6 +376,41 @@ async fn rules_change_by_one_hand_at_a_time_and_old_ones_stay() {
         let seen: Vec<_> =
             again.rules().versions(None, 9).await.expect("read").iter().map(|r| r.rules.version).collect();
         assert_eq!(seen, [2, 1], "{}", stage.label);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_routine_case_is_filed_and_sent_in_the_moment_it_is_reported() {
+    on_every_database(async |stage| {
+        let (orders, _sink) = opened(stage).await;
+        let mut rules = orders.rules().newest().rules.clone();
+        rules.review[0].dispatch = true;
+        orders.rules().put(rules, "boss", AT).await.expect("rules");
+        let photo = Attachment {
+            file: FileId::new(&"a".repeat(64)).expect("an id"),
+            role: greenhub_model::order::AttachmentRole::Report,
+        };
+        let kind = CaseKind {
+            scheme: "gbt47678-2026".into(),
+            category: greenhub_model::order::CaseCategory::Matter,
+            code: "06042".into(),
+        };
+        let place =
+            Place { lon: Some(121.4), lat: Some(31.2), sub_district: "南塘示范街道".into(), ..Place::default() };
+        let routine = CaseForm {
+            source: OrderSource::Patrol,
+            kind: Some(kind),
+            place,
+            attachments: vec![photo],
+            ..form("垃圾箱满溢")
+        };
+        let bare = CaseForm { attachments: vec![], ..routine.clone() };
+        let (order, _) = orders.open_order(&opening("a", routine)).await.expect("opened");
+        let seen = (order.state, order.team.as_deref(), order.version);
+        assert_eq!(seen, (OrderState::Dispatched, Some("nantang"), 2), "{}", stage.label);
+        let (order, _) = orders.open_order(&opening("b", bare)).await.expect("opened");
+        assert_eq!(order.state, OrderState::Reported, "{}: without a photo a person looks", stage.label);
     })
     .await;
 }

@@ -5,6 +5,7 @@ use crate::state;
 use greenhub_dashboards::live::{Live, LiveConfig};
 use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::ports::{PastPort, PastState, PastView, PortFailure};
+use greenhub_dispatch::Orders;
 use greenhub_gateway::protocols::json::JsonDecoder;
 use greenhub_model::ReceivedTime;
 use greenhub_storage::log::{Clock, OfflineReader};
@@ -13,12 +14,16 @@ use greenhub_streams::{Offline, Past};
 use parking_lot::Mutex;
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Viewers of one moment.
 const VIEWERS_MAX: usize = 20;
+/// How often changes of orders are shown.
+const ORDERS_EVERY: Duration = Duration::from_millis(250);
+/// Orders of one moment, and changes of one look.
+const ORDERS_MAX: i64 = 2_000;
 /// How often idle moments are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -26,12 +31,41 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 pub struct PastLog {
     log: PathBuf,
     snapshots: PathBuf,
+    orders: Orders,
 }
 
 impl PastLog {
-    /// The log of this configuration.
-    pub fn of(config: &Config) -> Self {
-        Self { log: state::log_directory(&config.data), snapshots: config.data.join("snapshots") }
+    /// The log of this configuration; orders come from their own table, by folding their acts.
+    pub fn of(config: &Config, orders: Orders) -> Self {
+        Self { log: state::log_directory(&config.data), snapshots: config.data.join("snapshots"), orders }
+    }
+}
+
+/// Shows the orders as they stood at the moment, and each change as the clock comes to it, until `stop`.
+async fn show_orders(orders: Orders, live: Live, past: Weak<Past>, at: i64, stop: CancellationToken) {
+    let mut shown_to = at;
+    let mut began = false;
+    while tokio::time::timeout(ORDERS_EVERY, stop.cancelled()).await.is_err() {
+        // Who holds the replay ends it, so it is held no longer than a look.
+        let Some(now) = past.upgrade().map(|past| past.state().now.millis().max(at)) else {
+            return;
+        };
+        let read = if began {
+            orders.changed_between(shown_to, now, ORDERS_MAX).await
+        } else {
+            orders.open_at(at, ORDERS_MAX).await
+        };
+        match read {
+            Ok(changed) => {
+                live.put_orders(&changed, u64::MAX);
+                shown_to = if began { now } else { at };
+                began = true;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the orders of a past moment cannot be read");
+                return;
+            }
+        }
     }
 }
 
@@ -51,12 +85,19 @@ impl PastPort for PastLog {
         let source = Offline(OfflineReader::open(&self.log, from).map_err(|e| failed(&e))?);
         let clock = Arc::new(PlayingClock::default());
         let live = Live::new(LiveConfig { viewers_max: VIEWERS_MAX, ..LiveConfig::new() }, clock.clone());
+        // Orders are told by their own book, not by what triggered them.
+        live.put_orders(&[], u64::MAX);
         let shown = live.clone();
         let show = move |output: &_| shown.apply(output);
         let past = Past::open(source, snapshot.as_ref(), Arc::new(JsonDecoder), (at, speed), show);
         let past = Arc::new(past.map_err(|e| failed(&e))?);
         *clock.0.lock() = Some(past.clone());
-        Ok(Arc::new(Moment { live, clock, past }))
+        let stop = CancellationToken::new();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let orders = self.orders.clone();
+            runtime.spawn(show_orders(orders, live.clone(), Arc::downgrade(&past), at.millis(), stop.clone()));
+        }
+        Ok(Arc::new(Moment { live, clock, past, stop }))
     }
 }
 
@@ -74,6 +115,8 @@ struct Moment {
     live: Live,
     clock: Arc<PlayingClock>,
     past: Arc<Past>,
+    /// Ends the task that shows the orders.
+    stop: CancellationToken,
 }
 
 impl PastView for Moment {
@@ -98,6 +141,7 @@ impl PastView for Moment {
 impl Drop for Moment {
     /// Viewers are told to go; the clock lets go of the replay, which ends with its last owner.
     fn drop(&mut self) {
+        self.stop.cancel();
         self.clock.0.lock().take();
         let live = self.live.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -186,7 +186,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         clock: clock.clone(),
         started,
     });
-    let past = Arc::new(PastMoments::new(Arc::new(PastLog::of(config))));
+    let past = Arc::new(PastMoments::new(Arc::new(PastLog::of(config, orders.clone()))));
     tokio::spawn(crate::past::close_idle(past.clone(), clock.clone(), stop.clone()));
     let parts = Parts {
         live: live.clone(),

@@ -25,6 +25,8 @@ pub mod review;
 pub mod roles;
 pub mod rules;
 pub mod statistics;
+#[cfg(test)]
+mod tests;
 
 pub use calendar::CompiledCalendar;
 pub use greenhub_model::order::OrderRefusal;

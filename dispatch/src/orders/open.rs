@@ -4,11 +4,11 @@ use super::act::{check_request_id, earlier};
 use super::rows::order_of;
 use super::{ActError, OrderChange, Orders};
 use crate::core::opening::open_form;
-use crate::core::review::routine;
+use crate::core::review::{responsible, routine};
 use crate::core::roles::DESK;
 use crate::core::{Actor, OrderAct, RulesInForce, step};
 use greenhub_model::OrderId;
-use greenhub_model::order::{CaseForm, Order, OrderEntry, OrderEvent, OrderRefusal, OrderState};
+use greenhub_model::order::{Assignee, CaseForm, Order, OrderEntry, OrderEvent, OrderRefusal, OrderState};
 use greenhub_storage::relational::StoreError;
 use sqlx::{AnyConnection, Row};
 
@@ -109,7 +109,14 @@ impl Orders {
             return Ok(());
         };
         let file = OrderEvent::File { text: format!("按自动立案规则「{}」立案", rule.name) };
-        self.act_of_hub(connection, changes, file, rules).await
+        self.act_of_hub(connection, changes, file, rules).await?;
+        let team = responsible(&order, rules).filter(|_| rule.dispatch);
+        if let Some(team) = team {
+            let reason = format!("按规则「{}」派给责任班组", rule.name);
+            let to = Some(Assignee::Team { team: team.id.clone() });
+            self.act_of_hub(connection, changes, OrderEvent::Dispatch { to, reason }, rules).await?;
+        }
+        Ok(())
     }
 
     /// An act of the hub on the newest of the changes, in the same transaction.

@@ -7,17 +7,19 @@ use super::Orders;
 use super::rows::order_of;
 use crate::core::{Actor, OrderAct, clock};
 use greenhub_storage::relational::StoreError;
+use sqlx::Row;
 
 /// Orders taken in one transaction.
 const AT_ONCE: i64 = 200;
+/// How long the clocks of an order wait that cannot be read.
+const UNREADABLE_MS: i64 = 3_600_000;
 
 impl Orders {
     /// Does what is due at `now`; returns the number of acts. At most `rounds` transactions.
     pub async fn tick(&self, now: i64, rounds: u32) -> Result<usize, StoreError> {
         let mut acted = 0;
         for _round in 0..rounds {
-            let due = self.acts_due(now).await?;
-            let (acts, more) = due;
+            let (acts, more) = self.acts_due(now).await?;
             acted += acts.len();
             for result in self.act_together(&acts).await? {
                 if let Err(error) = result {
@@ -33,7 +35,7 @@ impl Orders {
     }
 
     async fn acts_due(&self, now: i64) -> Result<(Vec<OrderAct>, bool), StoreError> {
-        let sql = "SELECT body FROM orders WHERE next_due <= $1 ORDER BY next_due LIMIT $2";
+        let sql = "SELECT body, id FROM orders WHERE next_due <= $1 ORDER BY next_due LIMIT $2";
         let rows = sqlx::query(sql)
             .bind(now)
             .bind(AT_ONCE)
@@ -43,11 +45,20 @@ impl Orders {
         let rules = self.rules.current();
         let mut acts = Vec::new();
         for row in &rows {
-            let order = order_of(row)?;
+            let order = match order_of(row) {
+                Ok(order) => order,
+                Err(error) => {
+                    // One row that cannot be read must not stop the clocks of all others.
+                    let id: String = row.try_get(1).map_err(StoreError::row("orders"))?;
+                    tracing::error!(%id, %error, "an order cannot be read, its clocks wait an hour");
+                    self.put_off(&id, now + UNREADABLE_MS).await?;
+                    continue;
+                }
+            };
             let due = clock::due(&order, now, &rules);
             if due.is_empty() {
                 // Newer rules escalate later: look again then.
-                self.look_again(&order, now, &rules).await?;
+                self.put_off(order.id.as_str(), self.next_due(&order, &rules).max(now + 1)).await?;
             }
             acts.extend(due.into_iter().map(|(request_id, event)| OrderAct {
                 order: order.id.clone(),
@@ -62,17 +73,11 @@ impl Orders {
         Ok((acts, rows.len() as i64 == AT_ONCE))
     }
 
-    async fn look_again(
-        &self,
-        order: &greenhub_model::order::Order,
-        now: i64,
-        rules: &crate::core::RulesInForce,
-    ) -> Result<(), StoreError> {
-        let next = self.next_due(order, rules).max(now + 1);
-        sqlx::query("UPDATE orders SET next_due = $3 WHERE id = $1 AND version = $2")
-            .bind(order.id.as_str())
-            .bind(order.version as i64)
-            .bind(next)
+    async fn put_off(&self, id: &str, until: i64) -> Result<(), StoreError> {
+        // Only what is still due: an act that came in between has set a moment of its own.
+        sqlx::query("UPDATE orders SET next_due = $2 WHERE id = $1 AND next_due < $2")
+            .bind(id)
+            .bind(until)
             .execute(self.db.writer())
             .await
             .map_err(StoreError::when("put off a clock"))?;
