@@ -9,4 +9,5 @@ scripts/web.sh || exit 1
 cargo build --quiet -p greenhub || exit 1
 suite "field: GPS fleets" cargo test -p greenhub-tests --features field --test field --quiet -- --nocapture
 suite "field: alarms" cargo test -p greenhub-alarms --features field --test field --quiet -- --nocapture
+suite "field: a city of requests" cargo test -p greenhub-dispatch --features field --test field --quiet -- --nocapture
 closing

@@ -36,6 +36,7 @@ mod send_file;
 mod serve;
 mod shell;
 mod state;
+mod xlsx;
 
 pub use live::{Live, LiveConfig, LiveStats};
 pub use metrics::Metrics;

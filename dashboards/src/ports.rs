@@ -5,11 +5,13 @@
 
 mod notices;
 mod orders;
+mod staffing;
 
 pub use notices::{CallResult, NoticeBook, SignedCall};
 pub use orders::{
     DispatchRulesVersion, OpenCall, OrderBook, OrderCall, OrderCaller, OrderFailure, OrderQuery, OrderThread,
 };
+pub use staffing::{FixesStored, PhoneFix, ShiftView, Staffing, StatisticsQuestion};
 
 use crate::live::Live;
 use crate::problem::Chain;

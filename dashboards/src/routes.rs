@@ -6,7 +6,7 @@ use crate::api::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, mqtt, orders, quarantine, rules,
     session, system,
 };
-use crate::api::{kpi, messages, metrics, notify, openapi, past, push, service, suggestions, units, users};
+use crate::api::{kpi, messages, metrics, notify, openapi, past, push, service, staff, suggestions, units, users};
 use crate::state::AppState;
 use axum::Router;
 use axum::http::Method;
@@ -56,6 +56,11 @@ pub const DOERS: Admits = Admits::Roles(&[
     Role::Crew,
     Role::Administrator,
 ]);
+
+/// Who works in the field and shares where they are.
+pub const FIELD: Admits = Admits::Roles(&[Role::PatrolOfficer, Role::Crew]);
+/// Who gives orders out and may see where people are for it.
+pub const SENDERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::Clerk, Role::Administrator]);
 
 /// One route.
 pub struct Route {
@@ -174,7 +179,16 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/orders", EVERY_ROLE, orders::list),
         post("/api/v1/orders", DOERS, orders::acts::open),
         post("/api/v1/orders/acts", DOERS, orders::acts::act_many),
+        post("/api/v1/orders/plan", SENDERS, orders::advice::plan),
+        get("/api/v1/orders/statistics", KPI_READERS, orders::statistics::show),
+        get("/api/v1/me/statistics", EVERY_ROLE, orders::statistics::mine),
         get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),
+        get("/api/v1/orders/{id}/candidates", SENDERS, orders::advice::candidates),
+        get("/api/v1/orders/{id}/duplicates", KPI_READERS, orders::advice::duplicates),
+        get("/api/v1/staff", TRACK_READERS, staff::list),
+        get("/api/v1/me/shift", EVERY_ROLE, staff::shift),
+        post("/api/v1/me/shift", FIELD, staff::turn),
+        post("/api/v1/me/positions", FIELD, staff::positions),
         post("/api/v1/orders/{id}/acts", DOERS, orders::acts::act),
         get("/api/v1/orders/{id}/acts/allowed", EVERY_ROLE, orders::acts::allowed),
         get("/api/v1/dispatch/rules", EVERY_ROLE, orders::rules::dispatch_rules),

@@ -3,7 +3,9 @@
 use crate::live::Live;
 use crate::login_limit::LoginLimit;
 use crate::past::PastMoments;
-use crate::ports::{CommandPort, HistorySource, MqttDoor, NoticeBook, OrderBook, Readiness, RulesPort, SystemInfo};
+use crate::ports::{
+    CommandPort, HistorySource, MqttDoor, NoticeBook, OrderBook, Readiness, RulesPort, Staffing, SystemInfo,
+};
 use bytes::Bytes;
 use greenhub_model::ReceivedTime;
 use greenhub_model::ledger::Ledger;
@@ -90,6 +92,8 @@ pub struct Parts {
     pub order_notices: Arc<dyn NoticeBook>,
     /// Photos and other files.
     pub files: FileStore,
+    /// People, and advice on whom to send.
+    pub staffing: Arc<dyn Staffing>,
     /// Tracks and series.
     pub history: Arc<dyn HistorySource>,
     /// Past moments that are open.

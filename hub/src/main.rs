@@ -21,6 +21,7 @@ mod past;
 mod ports;
 mod replay;
 mod serve;
+mod staffing;
 mod state;
 mod system;
 

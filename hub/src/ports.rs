@@ -73,7 +73,9 @@ impl OrderBook for Book {
             };
             let entries = self.0.entries(id).await.map_err(failure)?;
             let children = self.0.get_all(&order.children).await.map_err(failure)?;
-            Ok(Some(OrderThread { order, entries, children, duplicates: 0 }))
+            let found = if order.state.is_open() { self.0.duplicates(&order).await.map_err(failure)?.len() } else { 0 };
+            let duplicates = u32::try_from(found).unwrap_or(u32::MAX);
+            Ok(Some(OrderThread { order, entries, children, duplicates }))
         })
     }
 

@@ -13,6 +13,7 @@ use crate::intakes::Intakes;
 use crate::outputs::{self, SinkState, Sinks};
 use crate::past::PastLog;
 use crate::ports::{Book, Door};
+use crate::staffing::Staffing;
 use crate::system::Overview;
 use crate::{Place, accounts, demo, notify, order_notices, orders, state};
 use anyhow::{Context, Result, bail};
@@ -22,6 +23,7 @@ use greenhub_dashboards::live::{Live, LiveConfig};
 use greenhub_dashboards::past::PastMoments;
 use greenhub_dashboards::ports::RulesPort;
 use greenhub_dashboards::{AppState, NotifyDoor, Parts, PushDoor, ServeOptions, WebOptions};
+use greenhub_dispatch::Shifts;
 use greenhub_gateway::mqtt::{Broker, BrokerConfig, BrokerHandle, Limits, TlsConfig};
 use greenhub_gateway::protocols::json::JsonDecoder;
 use greenhub_storage::accounts::Accounts;
@@ -127,6 +129,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         .await
         .context("open the history")?;
     orders::show_open(&live, &orders, tables.committed()).await?;
+    let shifts = Shifts::open(db.clone()).await.context("open the switches")?;
     let order_clock = tokio::spawn(orders::watch_clocks(orders.clone(), clock.clone(), stop.clone()));
 
     let (waiting, sinks) = (Arc::new(Waiting::default()), Arc::new(SinkState::default()));
@@ -194,6 +197,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         desks: DeskStore::new(db.clone()),
         quarantine: QuarantineStore::new(db.clone()),
         accounts: people,
+        staffing: Arc::new(Staffing { orders: orders.clone(), shifts, live: live.clone(), log: log.clone() }),
         orders: Arc::new(Book(orders)),
         order_notices,
         files: files.clone(),

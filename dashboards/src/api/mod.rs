@@ -25,6 +25,7 @@ pub mod quarantine;
 pub mod rules;
 pub mod service;
 pub mod session;
+pub mod staff;
 pub mod suggestions;
 pub mod system;
 pub mod units;

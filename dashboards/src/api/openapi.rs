@@ -4,7 +4,7 @@ use super::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, metrics, mqtt, orders, quarantine,
     rules, session,
 };
-use super::{kpi, messages, notify, past, push, service, suggestions, system, units, users};
+use super::{kpi, messages, notify, past, push, service, staff, suggestions, system, units, users};
 use crate::problem::Problem;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -37,6 +37,9 @@ use utoipa::{Modify, OpenApi};
         orders::rules::dispatch_versions, orders::rules::codes,
         messages::list, messages::read, messages::of_order, messages::called,
         files::begin, files::progress, files::append, files::get, files::thumb, files::info,
+        orders::advice::candidates, orders::advice::duplicates, orders::advice::plan,
+        orders::statistics::show, orders::statistics::mine,
+        staff::list, staff::shift, staff::turn, staff::positions,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,
         audit::list, audit::verify,

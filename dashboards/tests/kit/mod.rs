@@ -11,16 +11,20 @@ use greenhub_dashboards::ports::{
     Answer, BacktestRefusal, BacktestRequest, DispatchRulesVersion, NoticeBook, OpenCall, OrderCall, OrderCaller,
     OrderFailure, OrderQuery, OrderThread, PastPort, PastView, PortFailure, RulesPort, SignedCall,
 };
+use greenhub_dashboards::ports::{FixesStored, PhoneFix, ShiftView, Staffing, StatisticsQuestion};
 use greenhub_dashboards::{
     AppState, AsyncReadWrite, CommandFailure, CommandPort, Live, LiveConfig, MqttDoor, NotifyDoor, OrderBook, Parts,
     PushDoor, Readiness, ReadyCheck, ServeOptions, SystemInfo, WebOptions, router, serve,
 };
 use greenhub_model::alarm::{AlarmEventKind, AlarmState};
 use greenhub_model::change::{Backtest, BacktestState};
+use greenhub_model::dispatch::{Candidate, Duplicate, Plan, StaffView};
 use greenhub_model::dispatch::{CodeEntry, DispatchRules};
 use greenhub_model::notice::{OrderMessage, OrderNotice};
 use greenhub_model::notify::NotifyChannel;
+use greenhub_model::order::Assignee;
 use greenhub_model::order::{CaseCategory, Order};
+use greenhub_model::statistics::{OrderFigures, OrderStatistics, StatisticsRow};
 use greenhub_model::time::Monotonic;
 use greenhub_model::{BatchOutput, Command, CommandRefusal, CommandRequest, OrderId, Output, ReceivedTime, Role};
 use greenhub_storage::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
@@ -264,6 +268,66 @@ impl Readiness for Ready {
     }
 }
 
+/// People of whom nobody is there.
+struct Nobody;
+
+impl Staffing for Nobody {
+    fn staff(&self, _at: i64) -> Answer<'_, Result<Vec<StaffView>, PortFailure>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+    fn candidates<'a>(&'a self, _id: &'a OrderId, _at: i64) -> Answer<'a, Result<Option<Vec<Candidate>>, PortFailure>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn overridden<'a>(
+        &'a self,
+        _orders: &'a [OrderId],
+        _to: &'a Assignee,
+        _at: i64,
+    ) -> Answer<'a, Result<Option<(Order, Candidate)>, PortFailure>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn plan(&self, _orders: Option<Vec<OrderId>>, _at: i64) -> Answer<'_, Result<Plan, PortFailure>> {
+        Box::pin(async { Ok(Plan { lines: vec![], left: vec![], lateness_min: 0.0, cost: 0.0, bound: 0.0 }) })
+    }
+    fn duplicates<'a>(&'a self, _id: &'a OrderId) -> Answer<'a, Result<Option<Vec<Duplicate>>, PortFailure>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn shift<'a>(&'a self, user: &'a str, _at: i64) -> Answer<'a, Result<ShiftView, PortFailure>> {
+        let view = ShiftView { on: false, since: None, member: false, team: String::new(), device: Some(user.into()) };
+        Box::pin(async { Ok(view) })
+    }
+    fn turn<'a>(
+        &'a self,
+        user: &'a str,
+        _request_id: &'a str,
+        on: bool,
+        at: i64,
+    ) -> Answer<'a, Result<ShiftView, PortFailure>> {
+        Box::pin(async move { Ok(ShiftView { on, since: Some(at), ..self.shift(user, at).await? }) })
+    }
+    fn positions<'a>(
+        &'a self,
+        _user: &'a str,
+        fixes: &'a [PhoneFix],
+        _at: i64,
+    ) -> Answer<'a, Result<FixesStored, PortFailure>> {
+        Box::pin(async { Ok(FixesStored { stored: fixes.len() as u32, off_shift: 0 }) })
+    }
+    fn statistics<'a>(&'a self, question: &'a StatisticsQuestion) -> Answer<'a, Result<OrderStatistics, PortFailure>> {
+        let row = StatisticsRow { key: "t".into(), label: "=一班".into(), figures: OrderFigures::default() };
+        let report = OrderStatistics {
+            from: question.from,
+            to: question.to,
+            by: question.by,
+            utc_offset_min: 480,
+            total: OrderFigures { due: 3, handled_in_time_share: Some(0.5), ..OrderFigures::default() },
+            rows: vec![row],
+            complete: true,
+        };
+        Box::pin(async { Ok(report) })
+    }
+}
+
 impl Hub {
     /// Starts with the usual bounds.
     pub async fn start() -> Self {
@@ -300,6 +364,7 @@ impl Hub {
             files: FileStore::open(db.clone(), &directory.path().join("files"), FilesConfig::default())
                 .await
                 .expect("a directory of files"),
+            staffing: Arc::new(Nobody),
             history: Arc::new(history),
             past: Arc::new(PastMoments::new(Arc::new(NoPast))),
             changes: changes.clone(),

@@ -105,7 +105,12 @@ impl Orders {
         if order.state != OrderState::Reported {
             return Ok(());
         }
-        let Some(rule) = routine(&order, 0.0, rules) else {
+        // Asked only where some rule could file it.
+        let likely = match routine(&order, 0.0, rules) {
+            Some(_) => self.duplicates(&order).await?.first().map_or(0.0, |found| found.score),
+            None => return Ok(()),
+        };
+        let Some(rule) = routine(&order, likely, rules) else {
             return Ok(());
         };
         let file = OrderEvent::File { text: format!("按自动立案规则「{}」立案", rule.name) };

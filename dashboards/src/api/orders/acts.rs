@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use greenhub_model::OrderId;
-use greenhub_model::order::{CaseForm, Order, OrderEvent};
+use greenhub_model::order::{Assignee, CaseForm, Order, OrderEvent, OrderState};
 use greenhub_storage::accounts::Outcome;
 use serde::{Deserialize, Serialize};
 
@@ -107,11 +107,37 @@ pub async fn act(
     let by = caller_of(&state, &caller);
     let word = new.event.name();
     let NewAct { request_id, event, done_at, version } = new;
+    explained(&state, &id, &event).await?;
     let call = OrderCall { order: id.clone(), request_id, event, done_at, version };
     let result = state.orders.act(by, vec![call]).await?.pop();
     let result = result.unwrap_or_else(|| Err(OrderFailure::Unknown(id.clone())));
     audit(&state, &caller, &id, word, &result).await;
     Ok(Json(shown(result?, caller.session.role)))
+}
+
+/// Whoever gives an order to somebody else than the first proposal says why. An order that is on its way already is the
+/// life cycle's to judge, so that a request sent twice is answered as before.
+async fn explained(state: &AppState, id: &OrderId, event: &OrderEvent) -> Result<(), Problem> {
+    let (OrderEvent::Assign { to, reason } | OrderEvent::Dispatch { to: Some(to), reason }) = event else {
+        return Ok(());
+    };
+    let waits = state.orders.get(id).await?.filter(|order| order.state == OrderState::Filed);
+    let Some(order) = waits.filter(|order| reason.trim().is_empty() && !is_given(order, to)) else { return Ok(()) };
+    let ids = [order.id];
+    match state.staffing.overridden(&ids, to, state.now().millis()).await? {
+        None => Ok(()),
+        Some((_, first)) => Err(Problem::unusable(format!(
+            "首选建议是{}（约 {:.0} 分钟）；改派他人请在 reason 中写明原因",
+            first.name, first.cost
+        ))),
+    }
+}
+
+fn is_given(order: &Order, to: &Assignee) -> bool {
+    match to {
+        Assignee::Person { user } => order.assignee.as_ref() == Some(user),
+        Assignee::Team { team } => order.assignee.is_none() && order.team.as_ref() == Some(team),
+    }
 }
 
 /// Lets the same act happen on many orders; each is answered for itself.

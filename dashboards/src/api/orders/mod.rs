@@ -4,7 +4,9 @@
 //! Who reported a case is shown to the desk and the auditor only.
 
 pub mod acts;
+pub mod advice;
 pub mod rules;
+pub mod statistics;
 
 use super::List;
 use crate::access::Caller;

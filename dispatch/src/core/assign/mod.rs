@@ -35,6 +35,8 @@ pub const UNKNOWN_WAY_MIN: f64 = 20.0;
 pub const SERVICE_MIN: f64 = 20.0;
 /// Waiting for one order that they have already, when a P1 comes.
 pub const ASIDE_MIN: f64 = 5.0;
+/// The order lies in an area that the team answers for.
+pub const OWN_AREA_MIN: f64 = -5.0;
 /// The order lies outside the areas of the team.
 pub const FOREIGN_AREA_MIN: f64 = 30.0;
 /// They are trained for exactly this.
@@ -67,17 +69,10 @@ pub fn candidates(order: &Order, rules: &DispatchRules, staff: &[StaffView]) -> 
     found
 }
 
-/// Whether giving the order to `to` overrides the first proposal and so needs a reason. Where there is no proposal,
-/// nothing is overridden; a person of a proposed team is as proposed.
-pub fn overrides(to: &Assignee, candidates: &[Candidate], rules: &DispatchRules) -> bool {
-    let Some(first) = candidates.first() else { return false };
-    match (&first.to, to) {
-        (first, to) if first == to => false,
-        (Assignee::Team { team }, Assignee::Person { user }) => {
-            !rules.members.iter().any(|member| member.user == *user && member.team == *team)
-        }
-        _ => true,
-    }
+/// Whether giving the order to `to` overrides the first proposal and so needs a reason. A team comes first only where
+/// nobody of it is near and free; that is a way out and no proposal to be overridden.
+pub fn overrides(to: &Assignee, candidates: &[Candidate]) -> bool {
+    candidates.first().is_some_and(|first| matches!(first.to, Assignee::Person { .. }) && first.to != *to)
 }
 
 /// Whether the team handles this kind of case. A case without a kind that no device reported is for every team.
@@ -125,7 +120,7 @@ fn area_ground(order: &Order, team: &Team) -> Option<Ground> {
     }
     let own = team.areas.contains(&order.sub_district) || team.areas.contains(&order.grid);
     Some(match own {
-        true => Ground { text: format!("{}的责任区", team.name), share: 0.0 },
+        true => Ground { text: format!("{}的责任区", team.name), share: OWN_AREA_MIN },
         false => Ground { text: format!("不在{}的责任区内", team.name), share: FOREIGN_AREA_MIN },
     })
 }
