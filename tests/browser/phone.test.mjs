@@ -46,10 +46,13 @@ async function picture() {
     for (let i = 0; i < data.data.length; i += 4) { data.data[i] = Math.random() * 255; data.data[i + 1] = Math.random() * 255; data.data[i + 2] = 120; data.data[i + 3] = 255; }
     pen.putImageData(data, 0, 0);
     const blob = await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.8 });
-    return [...new Uint8Array(await blob.arrayBuffer())];
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    let text = '';
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(text);
   });
   await page.close();
-  return { name: 'IMG_0001.jpg', mimeType: 'image/jpeg', buffer: Buffer.from(bytes) };
+  return { name: 'IMG_0001.jpg', mimeType: 'image/jpeg', buffer: Buffer.from(bytes, 'base64') };
 }
 
 let opened = 0;

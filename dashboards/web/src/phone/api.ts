@@ -37,8 +37,9 @@ export interface ShiftView {
   since: number | null
 }
 
+/** Figures of a period, by the definitions of the desk's own. */
 export interface OwnStatistics {
-  [name: string]: number | null
+  total: Record<string, number | null>
 }
 
 export interface Fix {

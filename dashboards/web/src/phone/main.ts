@@ -6,6 +6,7 @@ import { startLive } from './live'
 import { askWho, me } from './me'
 import { recall } from './orders'
 import { follow } from './outbox/outbox'
+import { onOpen } from './push'
 import { router } from './router'
 import { recallShift, startShift } from './shift'
 import { installShell } from './shell'
@@ -17,6 +18,7 @@ function open(): void {
   createApp(App).use(i18n).use(router).mount('#app')
   installShell()
   startShift()
+  onOpen((path) => void router.push(path))
 }
 
 async function begin(): Promise<void> {

@@ -3,6 +3,7 @@ import { computed, shallowRef } from 'vue'
 import { ApiError, closeSession, get, openSession, type SessionUser } from './api'
 import { follow, store } from './outbox/outbox'
 import { forgetKept } from './outbox/store'
+import { turnOff } from './push'
 
 const KEPT = 'greenhub.phone.me'
 
@@ -58,6 +59,7 @@ async function forgetEverything(): Promise<void> {
 
 /** What is not sent stays on the phone for its owner; copies of what was read go. */
 export async function logout(): Promise<void> {
+  await turnOff().catch(() => undefined)
   await closeSession()
   await forgetEverything()
   await follow(null)
