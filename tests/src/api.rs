@@ -43,6 +43,11 @@ impl Api {
         Ok(Self { client, base, token })
     }
 
+    /// The address of the hub.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// `GET path`, status and body.
     pub async fn try_get(&self, path: &str) -> (StatusCode, Value) {
         let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await;
