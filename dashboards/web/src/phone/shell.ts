@@ -6,7 +6,7 @@ export const newer = shallowRef<ServiceWorker | null>(null)
 export function installShell(): void {
   // Development serves the sources; nothing is to be kept there.
   if (!import.meta.env.PROD || navigator.serviceWorker === undefined) return
-  window.addEventListener('load', () => {
+  const register = (): void => {
     void navigator.serviceWorker
       .register('/m-sw.js', { scope: '/m/', updateViaCache: 'none' })
       .then((registration) => {
@@ -20,7 +20,10 @@ export function installShell(): void {
         })
       })
       .catch(() => undefined)
-  })
+  }
+  // Whoever was not known is asked for first, so the page may have loaded long ago.
+  if (document.readyState === 'complete') register()
+  else window.addEventListener('load', register, { once: true })
 }
 
 /** The newer build takes over, and the page begins anew with it. */
