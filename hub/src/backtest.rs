@@ -2,7 +2,11 @@
 //!
 //! The child reads the log as it lies on disk and disturbs nobody; it prints lines of JSON, its progress and at the end
 //! the result, both of bounded size. What comes of it is stored with the request. Whoever cancels, and a hub that stops,
-//! ends the child.
+//! ends the child; a child that nobody hears any more ends itself.
+//!
+//! **Nothing vanishes.** That one is at work is stored before the asker is answered, and how far it is every
+//! [`KEEP_EVERY_MS`]; a hub that starts finds what the one before left at work and ends it as interrupted, with a sentence.
+//! It does not start it again: what killed the hub may have been the back-test.
 
 use anyhow::{Context, Result};
 use greenhub_dashboards::ports::{BacktestRefusal, BacktestRequest};
@@ -17,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -24,6 +29,8 @@ use tracing::{info, warn};
 const OUTPUT_BYTES_MAX: u64 = 32 << 20;
 /// Words of a child that failed which are kept.
 const ERROR_BYTES_MAX: u64 = 4_096;
+/// How often the progress of the one at work is stored, milliseconds.
+const KEEP_EVERY_MS: i64 = 10_000;
 /// How often a result that the database does not take is offered again.
 const STORE_TRIES: u32 = 30;
 
@@ -48,6 +55,8 @@ pub struct Backtests {
 
 struct AtWork {
     backtest: Backtest,
+    /// When the tables last heard of it, Unix ms.
+    kept_at: i64,
     cancel: CancellationToken,
 }
 
@@ -70,8 +79,23 @@ impl Backtests {
         found.inspect(|work| work.cancel.cancel()).is_some()
     }
 
+    /// Ends, in the tables, what a hub before this one left at work. For the start, when none is.
+    pub async fn recover(&self) -> Result<()> {
+        let now = self.clock.now().millis();
+        let ended =
+            self.store.interrupt_backtests(now, interrupted).await.context("look for interrupted back-tests")?;
+        for backtest in ended {
+            warn!(
+                change = backtest.change,
+                progress = backtest.progress,
+                "a back-test was interrupted by the hub's stop"
+            );
+        }
+        Ok(())
+    }
+
     /// Starts one; it goes on in a task of its own.
-    pub fn start(self: Arc<Self>, request: BacktestRequest) -> Result<Backtest, BacktestRefusal> {
+    pub async fn start(self: Arc<Self>, request: BacktestRequest) -> Result<Backtest, BacktestRefusal> {
         let now = request.at.millis();
         let backtest = Backtest {
             change: request.change,
@@ -89,15 +113,20 @@ impl Backtests {
             error: None,
             result: None,
         };
-        let mut at_work = self.at_work.lock();
-        if let Some(work) = at_work.as_ref() {
-            return Err(BacktestRefusal::Busy { change: work.backtest.change });
+        let (kept, told) = oneshot::channel();
+        {
+            let mut at_work = self.at_work.lock();
+            if let Some(work) = at_work.as_ref() {
+                return Err(BacktestRefusal::Busy { change: work.backtest.change });
+            }
+            let child =
+                self.spawn(&request, &backtest).map_err(|error| BacktestRefusal::Failed(format!("{error:#}")))?;
+            let cancel = self.stop.child_token();
+            *at_work = Some(AtWork { backtest: backtest.clone(), kept_at: now, cancel: cancel.clone() });
+            tokio::spawn(self.clone().follow(child, cancel, kept));
         }
-        let child = self.spawn(&request, &backtest).map_err(|error| BacktestRefusal::Failed(format!("{error:#}")))?;
-        let cancel = self.stop.child_token();
-        *at_work = Some(AtWork { backtest: backtest.clone(), cancel: cancel.clone() });
-        drop(at_work);
-        tokio::spawn(self.clone().follow(child, cancel));
+        // An asker who goes away does not take the back-test along, so its own task stores it.
+        told.await.map_err(|_| BacktestRefusal::Failed("its task has ended".to_owned()))?;
         Ok(backtest)
     }
 
@@ -136,7 +165,10 @@ impl Backtests {
             .context("start the replay")
     }
 
-    async fn follow(self: Arc<Self>, mut child: Child, cancel: CancellationToken) {
+    async fn follow(self: Arc<Self>, mut child: Child, cancel: CancellationToken, kept: oneshot::Sender<()>) {
+        self.keep().await;
+        // Whoever asked may be gone.
+        let _gone = kept.send(());
         let outcome = tokio::select! {
             () = cancel.cancelled() => None,
             outcome = self.listen(&mut child) => Some(outcome),
@@ -150,6 +182,10 @@ impl Backtests {
         backtest.finished_at = Some(self.clock.now().millis());
         backtest.seconds_left = None;
         match outcome {
+            None if self.stop.is_cancelled() => {
+                backtest.state = BacktestState::Interrupted;
+                backtest.error = Some(interrupted(&backtest));
+            }
             None => backtest.state = BacktestState::Cancelled,
             Some(Ok(result)) => {
                 (backtest.state, backtest.progress, backtest.result) = (BacktestState::Done, 1.0, Some(result));
@@ -186,7 +222,11 @@ impl Backtests {
         let mut result = None;
         while let Some(line) = lines.next_line().await.context("read the output of the replay")? {
             match serde_json::from_str::<Line>(&line).context("the replay said something unknown")? {
-                Line::Progress(share) => self.advance(share),
+                Line::Progress(share) => {
+                    if self.advance(share) {
+                        self.keep().await;
+                    }
+                }
                 Line::Result(found) => result = Some(*found),
             }
         }
@@ -195,13 +235,32 @@ impl Backtests {
         result.filter(|_| status.success()).with_context(|| format!("the replay ended with {status}: {words}"))
     }
 
-    fn advance(&self, share: f64) {
-        let now = self.clock.now().millis();
-        if let Some(work) = self.at_work.lock().as_mut() {
-            let share = share.clamp(0.0, 1.0);
-            work.backtest.progress = share;
-            let seconds = (now - work.backtest.started_at) as f64 / 1e3;
-            work.backtest.seconds_left = (share > 0.01).then(|| seconds / share * (1.0 - share));
+    /// Stores how the one at work stands; the tables hear of it again later where they take nothing now.
+    async fn keep(&self) {
+        let Some(backtest) = self.at_work.lock().as_ref().map(|work| work.backtest.clone()) else { return };
+        if let Err(error) = self.store.save_backtest(&backtest).await {
+            warn!(%error, "the progress of a back-test cannot be stored");
         }
     }
+
+    /// Notes how far it is; whether it is time to store that.
+    fn advance(&self, share: f64) -> bool {
+        let now = self.clock.now().millis();
+        let mut at_work = self.at_work.lock();
+        let Some(work) = at_work.as_mut() else { return false };
+        let share = share.clamp(0.0, 1.0);
+        work.backtest.progress = share;
+        let seconds = (now - work.backtest.started_at) as f64 / 1e3;
+        work.backtest.seconds_left = (share > 0.01).then(|| seconds / share * (1.0 - share));
+        let due = now - work.kept_at >= KEEP_EVERY_MS;
+        if due {
+            work.kept_at = now;
+        }
+        due
+    }
+}
+
+/// What people read of a back-test that the hub's stop ended.
+fn interrupted(backtest: &Backtest) -> String {
+    format!("中心在进行到 {:.0}% 时停止，没有结果；请重新运行", backtest.progress * 100.0)
 }

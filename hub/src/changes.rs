@@ -270,7 +270,7 @@ impl RulesPort for Desk {
     }
 
     fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, Result<Backtest, BacktestRefusal>> {
-        Box::pin(async move { self.backtests.clone().start(request) })
+        Box::pin(async move { self.backtests.clone().start(request).await })
     }
 
     fn backtest(&self, change: i64) -> Option<Backtest> {

@@ -60,6 +60,8 @@ enum Report {
 const WARM_UP_US: i64 = 6 * 3_600_000_000;
 /// Most rows of a kind in the report of a back-test.
 const ROWS_MAX: usize = 500;
+/// How a back-test ends that nobody listens to.
+const EXIT_UNHEARD: i32 = 3;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads and checks a rule set.
@@ -126,8 +128,11 @@ fn back_test(config: &Config, options: ReplayOptions, tells: bool) -> Result<()>
             let share = (newest - first) as f64 / (end.0 - first).max(1) as f64;
             let count = |value: &std::sync::atomic::AtomicU64| value.load(Ordering::Relaxed) as f64;
             let (ended, needed) = (count(&progress.runs), count(&progress.runs_needed).max(1.0));
-            // Nobody may be listening any more; the result says so too.
-            let _told = say(&Line::Progress(((ended + share.clamp(0.0, 1.0)) / needed).min(1.0)));
+            let line = Line::Progress(((ended + share.clamp(0.0, 1.0)) / needed).min(1.0));
+            // Nobody listens any more: a hub that was killed could not end us. Nothing is open that wants closing.
+            if say(&line).is_err() {
+                std::process::exit(EXIT_UNHEARD);
+            }
         }
     });
     let started = Instant::now();

@@ -153,7 +153,9 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
     tokio::spawn(master.clone().watch(stop.clone()));
     tokio::spawn(state::watch_inbox(log.clone(), config.data.clone(), stop.clone()));
 
-    let rules: Arc<dyn RulesPort> = Arc::new(Desk::new(master, streams.clone(), &config.data, &stop));
+    let desk = Desk::new(master, streams.clone(), &config.data, &stop);
+    desk.backtests.recover().await?;
+    let rules: Arc<dyn RulesPort> = Arc::new(desk);
     let journal = NotifyJournal::open(db.clone()).await.context("open the journal of notices")?;
     let vapid = notify::identity(config, &journal).await?;
     let bell = Arc::new(tokio::sync::Notify::new());

@@ -43,3 +43,48 @@ test('the map goes back to a moment, plays on, and returns', async () => {
   assert.ok(Math.abs((await lon(page)) - 121.41) < 1e-6);
   await context.close();
 });
+
+const smell = async (h2s) => {
+  const payload = JSON.stringify({ time: Date.now(), values: { h2s } });
+  const result = await run('mosquitto_pub', ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '1', '-t', 'greenhub/v1/plant/W-NOSE/reading', '-m', payload]);
+  assert.equal(result.code, 0, result.stderr);
+};
+
+test('a row of a back-test opens the map as it was when the alarm would have come', async () => {
+  for (const value of [0.01, 0.5, 0.01]) await smell(value);
+  const { page, context, errors } = await login(browser, hub.url);
+  const place = await page.evaluate(async () => {
+    const { rules } = await (await fetch('/api/v1/rules')).json();
+    return rules.limits.findIndex((one) => one.class === 'plant' && one.point === 'h2s' && one.severity === 'major');
+  });
+  await page.goto(`${hub.url}/changes/new`);
+  // Without its delay the limit would have called at once.
+  const delay = page.locator(`[data-path="/limits/${place}/on_delay_ms"]`);
+  await delay.fill('0');
+  await delay.press('Tab');
+  await page.getByTestId('diff').waitFor();
+  await page.getByTestId('change-title').fill('取消硫化氢触发延时');
+  await page.getByTestId('change-reason').fill('现场复核');
+  await page.getByTestId('change-save').click();
+  await page.waitForURL(/\/changes\/\d+$/);
+  await page.getByTestId('backtest-run').click();
+  await page.locator('[data-testid="backtest"][data-state="done"]').waitFor({ timeout: 120_000 });
+  const row = page.getByTestId('backtest-row').filter({ hasText: 'W-NOSE' }).first();
+  const asked = page.url();
+  await row.click();
+  await page.waitForURL(/\/map\?.*past=\d+/);
+  const query = new URL(page.url()).searchParams;
+  assert.equal(query.get('sel'), 'device:W-NOSE');
+  const age = Date.now() - Number(query.get('past'));
+  assert.ok(age > 0 && age < 600_000, `the moment of the reading, ${age} ms ago`);
+  await page.getByTestId('past-bar').waitFor();
+  await until('the moment reached', async () => await page.getByTestId('past-play').isEnabled());
+  await page.getByTestId('past-leave').click();
+  await until('the present', async () => (await page.getByTestId('past-bar').count()) === 0);
+  // From the request again: the same row opens the same moment.
+  await page.goto(asked);
+  await row.click();
+  await page.getByTestId('past-bar').waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});

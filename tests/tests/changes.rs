@@ -187,6 +187,36 @@ async fn killed_around_its_time_a_change_comes_into_force_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_back_test_that_the_hub_leaves_behind_is_shown_as_interrupted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (data, options) = (directory.path().join("data"), Options { demo: true, ..Options::default() });
+    let mut hub = Hub::start_in(&data, &options);
+    let operator = Api::login(&hub, "operator").await;
+    let id = id_of(&operator.post("/api/v1/changes", &wish(&operator, 0.2).await).await);
+    for killed in [true, false] {
+        let operator = Api::login(&hub, "operator").await;
+        let begun = act(&operator, id, "backtest", json!({"days": 1})).await;
+        assert_eq!(begun["state"], "running", "{begun}");
+        if killed {
+            hub.kill();
+        } else {
+            hub.stop();
+        }
+        hub = Hub::start_in(&data, &options);
+        let operator = Api::login(&hub, "operator").await;
+        let left = operator.get(&format!("/api/v1/changes/{id}/backtest")).await;
+        assert_eq!(left["started_at"], begun["started_at"], "it is remembered: {left}");
+        // So short a log may be read before the stop comes.
+        if left["state"] != "done" {
+            assert_eq!(left["state"], "interrupted", "{left}");
+            assert!(left["error"].as_str().is_some_and(|text| text.contains("请重新运行")), "{left}");
+            assert!(left["finished_at"].as_i64() >= begun["started_at"].as_i64(), "{left}");
+        }
+        assert_eq!(backtested(&operator, id).await["state"], "done", "it can be asked for again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emergency_goes_first_and_is_approved_afterwards() {
     let config = "[changes]\napprove_within = \"1s\"".to_owned();
     let hub = Hub::start(&Options { demo: true, config, ..Options::default() });

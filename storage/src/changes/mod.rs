@@ -179,7 +179,7 @@ impl ChangeStore {
         rows.iter().map(change_of).collect()
     }
 
-    /// Keeps how a back-test ended; a finished one counts for the candidate it was made of.
+    /// Keeps how a back-test stands; one that is done counts for the candidate it was made of.
     pub async fn save_backtest(&self, backtest: &Backtest) -> Result<(), StoreError> {
         let failed = || StoreError::when("write a back-test");
         let mut tx = self.db.begin().await?;
@@ -201,6 +201,29 @@ impl ChangeStore {
             sqlx::query(sql).bind(backtest.change).bind(backtest.candidate).execute(&mut *tx).await.map_err(failed())?;
         }
         tx.commit().await.map_err(failed())
+    }
+
+    /// Ends the back-tests that a hub left at work when it stopped, at `at` and with what `why` says of each; returns them.
+    /// For the start of a hub, when none is at work.
+    pub async fn interrupt_backtests(
+        &self,
+        at: i64,
+        why: impl Fn(&Backtest) -> String,
+    ) -> Result<Vec<Backtest>, StoreError> {
+        // Quotes within texts are escaped, so nobody's words can look like this.
+        let sql =
+            "SELECT body FROM change_backtests WHERE body LIKE '%\"state\":\"running\"%' ORDER BY request, started_at";
+        let rows = sqlx::query(sql).fetch_all(self.db.readers()).await.map_err(StoreError::when("read back-tests"))?;
+        let mut ended = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut backtest: Backtest = json_at(row, 0, "change_backtests")?;
+            backtest.error = Some(why(&backtest));
+            backtest.state = BacktestState::Interrupted;
+            (backtest.finished_at, backtest.seconds_left) = (Some(at), None);
+            self.save_backtest(&backtest).await?;
+            ended.push(backtest);
+        }
+        Ok(ended)
     }
 
     /// The newest back-test of a request.

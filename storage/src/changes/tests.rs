@@ -165,6 +165,49 @@ async fn a_back_test_counts_for_its_own_candidate_and_disturbs_nobody() {
 }
 
 #[tokio::test]
+async fn a_back_test_left_at_work_is_ended_with_a_sentence_and_no_other_is() {
+    on_every_database(async |stage| {
+        let store = store(stage).await;
+        let made = created(&store, "li").await;
+        let at_work = Backtest {
+            change: made.id,
+            candidate: 1,
+            present: false,
+            state: BacktestState::Running,
+            by: "li".into(),
+            days: 7,
+            from: 0,
+            to: 1,
+            started_at: 5,
+            finished_at: None,
+            progress: 0.25,
+            seconds_left: Some(30.0),
+            error: None,
+            result: None,
+        };
+        // Words that look like the state of one at work.
+        let words = Some(r#"{"state":"running"}"#.to_owned());
+        let failed = Backtest { state: BacktestState::Failed, started_at: 4, error: words, ..at_work.clone() };
+        store.save_backtest(&failed).await.expect("kept");
+        store.save_backtest(&at_work).await.expect("kept");
+        let why = |one: &Backtest| format!("{} at {}", one.change, one.progress);
+        let ended = store.interrupt_backtests(9, why).await.expect("ended");
+        let expected = Backtest {
+            state: BacktestState::Interrupted,
+            finished_at: Some(9),
+            seconds_left: None,
+            error: Some(format!("{} at 0.25", made.id)),
+            ..at_work
+        };
+        assert_eq!(ended, [expected.clone()], "{}", stage.label);
+        assert_eq!(store.backtest(made.id).await.expect("read"), Some(expected), "{}", stage.label);
+        assert!(!store.get(made.id).await.expect("read").expect("there").backtested, "it counts for nothing");
+        assert_eq!(store.interrupt_backtests(10, why).await.expect("none"), [], "{}", stage.label);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn emergency_changes_without_approval_are_found() {
     on_every_database(async |stage| {
         let store = store(stage).await;
