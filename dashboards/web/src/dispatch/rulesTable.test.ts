@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DispatchRules } from '@/api/dispatch'
-import { addRow, listOfText, problemsAt, putRow, raiseRow, removeRow, rowsOf, setCell } from './rulesTable'
+import { addRow, listOfText, placeOf, problemsAt, putRow, raiseRow, removeRow, rowsOf, setCell } from './rulesTable'
 
 const rules = {
   version: 3,
@@ -44,4 +44,15 @@ test('sentences stand at their cell, and not at row 1 what belongs to row 12', (
   expect(problemsAt(problems, 'limits', 12, 'value').map((one) => one.text)).toEqual(['a'])
   expect(problemsAt(problems, 'limits').map((one) => one.text)).toEqual(['a', 'b', 'c'])
   expect(problemsAt(problems, 'calendar').map((one) => one.text)).toEqual(['d'])
+})
+
+test.each([
+  ['预警比例 warn_share 应大于 0 且小于 1，例如 0.7', 'warn_share'],
+  ['时限表第 3 行的时限应大于 0 且不超过 10000', 'limits[2].value'],
+  ['时限表第 3 行的生效日期 "x" 无法识别，请按 2026-01-01 的样子填写', 'limits[2].from'],
+  ['值班表第 1 行的日期 "x" 无法识别', 'roster[0].day'],
+  ['班组编号 "t1" 重复', 'teams[0].id'],
+  ['别的一句话', ''],
+])('the sentence %s belongs to %s', (text, path) => {
+  expect(placeOf(text, rules)).toBe(path)
 })

@@ -148,3 +148,36 @@ export function problemsAt(problems: readonly Placed[], part: string, index?: nu
   const begin = index === undefined ? part : key === undefined ? `${part}[${index}]` : `${part}[${index}].${key}`
   return problems.filter(({ path }) => path === begin || path.startsWith(`${begin}.`) || path.startsWith(`${begin}[`))
 }
+
+const SHARES = ['warn_share', 'escalate_share', 'outer_margin_min'] as const
+const CELLS: readonly (readonly [RegExp, string])[] = [
+  [/生效日期/, 'from'],
+  [/区域类型/, 'area'],
+  [/的时限/, 'value'],
+]
+
+/** Where a sentence belongs that names its place in words only. Empty where it is about the whole. */
+export function placeOf(text: string, rules: DispatchRules): string {
+  const share = SHARES.find((key) => text.includes(key))
+  if (share !== undefined) return share
+  const line = /^(时限|值班)表第 (\d+) 行/.exec(text)
+  if (line !== null) {
+    const row = `${line[1] === '时限' ? 'limits' : 'roster'}[${Number(line[2]) - 1}]`
+    if (line[1] === '时限') {
+      const cell = CELLS.find(([words]) => words.test(text))
+      return cell === undefined ? `${row}.stage` : `${row}.${cell[1]}`
+    }
+    return `${row}.${text.includes('的人员') ? 'user' : text.includes('的日期') ? 'day' : 'from'}`
+  }
+  const named = /"([^"]*)"/.exec(text)?.[1]
+  if (text.startsWith('班组编号') || /^班组 "/.test(text)) return `teams[${rules.teams.map((one) => one.id).lastIndexOf(named ?? '')}].id`
+  if (/^人员 "/.test(text)) {
+    const index = rules.members.map((one) => one.user).lastIndexOf(named ?? '')
+    return `members[${index}].${text.includes('替补') ? 'backup' : text.includes('的班组') ? 'team' : 'user'}`
+  }
+  const rule = /^自动立案规则「(.*?)」/.exec(text)
+  if (rule !== null) return `review[${(rules.review ?? []).findIndex((one) => one.name === rule[1])}].name`
+  if (text.includes('notices')) return 'notices'
+  if (text.startsWith('时限表')) return 'limits'
+  return text.startsWith('值班表') ? 'roster' : ''
+}
