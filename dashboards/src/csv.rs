@@ -13,7 +13,7 @@ pub enum Cell<'a> {
     Text(&'a str),
     /// A whole number.
     Count(u64),
-    /// A figure, written with at most four decimals.
+    /// A figure, written with at most four decimals where the table does not say otherwise.
     Number(f64),
     /// A moment, Unix ms, written as local time.
     Time(i64),
@@ -37,12 +37,24 @@ impl<'a> From<&'a String> for Cell<'a> {
 pub struct Csv {
     text: String,
     utc_offset_min: i32,
+    decimals: usize,
 }
 
 impl Csv {
     /// An empty table whose times are this many minutes east of UTC.
     pub fn new(utc_offset_min: i32) -> Self {
-        Self { text: "\u{feff}".to_owned(), utc_offset_min }
+        Self { text: "\u{feff}".to_owned(), utc_offset_min, decimals: 4 }
+    }
+
+    /// The same with this many decimals at most, for example for degrees.
+    pub fn decimals(mut self, decimals: usize) -> Self {
+        self.decimals = decimals;
+        self
+    }
+
+    /// What has grown since it was taken last, to be sent before the rest.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 
     /// Adds a row.
@@ -54,7 +66,7 @@ impl Csv {
             match cell {
                 Cell::Text(text) => self.quoted(text),
                 Cell::Count(number) => self.text.push_str(&number.to_string()),
-                Cell::Number(number) => self.text.push_str(&short(number)),
+                Cell::Number(number) => self.text.push_str(&short(number, self.decimals)),
                 Cell::Time(at) => self.text.push_str(&local_time(at, self.utc_offset_min)),
                 Cell::Empty => {}
             }
@@ -96,8 +108,8 @@ impl Csv {
     }
 }
 
-fn short(number: f64) -> String {
-    let text = format!("{number:.4}");
+fn short(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".into() } else { text.to_owned() }
 }

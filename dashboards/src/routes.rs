@@ -182,6 +182,7 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/orders/plan", SENDERS, orders::advice::plan),
         get("/api/v1/orders/statistics", KPI_READERS, orders::statistics::show),
         get("/api/v1/me/statistics", EVERY_ROLE, orders::statistics::mine),
+        get("/api/v1/orders/export", KPI_READERS, orders::export::export),
         get("/api/v1/orders/{id}", EVERY_ROLE, orders::get),
         get("/api/v1/orders/{id}/candidates", SENDERS, orders::advice::candidates),
         get("/api/v1/orders/{id}/duplicates", KPI_READERS, orders::advice::duplicates),

@@ -35,6 +35,7 @@ use utoipa::{Modify, OpenApi};
         orders::list, orders::get, orders::acts::open, orders::acts::act, orders::acts::act_many,
         orders::acts::allowed, orders::rules::dispatch_rules, orders::rules::put_dispatch_rules,
         orders::rules::dispatch_versions, orders::rules::codes,
+        orders::export::export,
         messages::list, messages::read, messages::of_order, messages::called,
         files::begin, files::progress, files::append, files::get, files::thumb, files::info,
         orders::advice::candidates, orders::advice::duplicates, orders::advice::plan,

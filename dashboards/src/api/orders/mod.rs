@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod advice;
+pub mod export;
 pub mod rules;
 pub mod statistics;
 
