@@ -356,7 +356,7 @@ test('every screen and sheet is clean for axe, in both languages', async () => {
   }
   await page.goto(`${url}/m/mine`);
   await page.getByTestId('language').tap();
-  await page.getByText('Settings').waitFor();
+  await page.getByRole('heading', { name: 'Settings' }).waitFor();
   await check('mine, English');
   assert.deepEqual(errors, []);
   await context.close();
