@@ -15,11 +15,15 @@
 //! **Direction by standing.** Logs with a coarse clock say little about who came first. But where one type states
 //! conditions that stand, and the other is only ever a message without length, the condition is the cause.
 //! A type needs [`LearnOptions::lasting_share_min`] of its occurrences with a length to count as the former.
+//! **Across devices.** Devices that no table links may still hang together. A pair that the above does not know, either
+//! way round, is proposed where one type follows the other on other devices with much stronger evidence ([`across`]).
 //!
 //! **Costs** the history sorted once per device with its neighbours, and types × types per incident; pure, any order of
 //! the input gives the same answer. **Remembers** nothing.
 
-use super::rules::SAME;
+mod across;
+
+use super::rules::{ANY, SAME};
 use crate::merge::duration_label;
 use greenhub_model::{AlarmCode, DeviceId};
 use serde::{Deserialize, Serialize};
@@ -49,6 +53,14 @@ pub struct LearnOptions {
     pub gap_ms: i64,
     /// Least result of the sign test.
     pub z_min: f64,
+    /// Least share of the incidents with an order in which the cause came first, 0 to 1.
+    pub first_share_min: f64,
+    /// Across devices: the consequence begins within this time, milliseconds.
+    pub across_ms: i64,
+    /// Across devices: least result of the sign test.
+    pub across_z_min: f64,
+    /// Across devices: least number of times that the consequence followed.
+    pub across_min: u64,
     /// Least number of incidents with both types.
     pub incidents_min: u64,
     /// Least share of occurrences with a length that makes a type one of conditions that stand.
@@ -63,7 +75,11 @@ impl Default for LearnOptions {
     fn default() -> Self {
         Self {
             gap_ms: 120_000,
-            z_min: 2.0,
+            z_min: 1.645,
+            first_share_min: 0.615,
+            across_ms: 30_000,
+            across_z_min: 8.0,
+            across_min: 10,
             incidents_min: 3,
             lasting_share_min: 0.005,
             examples_max: 5,
@@ -80,6 +96,8 @@ pub enum Evidence {
     Precedence,
     /// The cause is a condition that stands, the consequence a message without length.
     Standing,
+    /// The consequence follows on other devices, which no table links to the cause's.
+    Across,
 }
 
 /// A pair of types that may be cause and consequence.
@@ -89,7 +107,7 @@ pub struct Suggestion {
     pub cause: AlarmCode,
     /// Type of the consequence.
     pub effect: AlarmCode,
-    /// `same` device, or `linked`.
+    /// `same` device, `linked`, or `any` where it was seen across devices that no table links.
     pub relation: String,
     /// What speaks for it.
     pub evidence: Evidence,
@@ -163,8 +181,53 @@ pub fn learn(history: &[Occurrence], options: &LearnOptions) -> Vec<Suggestion> 
         .filter(|(cause, effect)| cause != effect)
         .filter_map(|(cause, effect)| counts.suggest(cause, effect, &lasting, options))
         .collect();
+    let known: BTreeSet<(AlarmCode, AlarmCode)> = found.iter().map(|s| (s.cause.clone(), s.effect.clone())).collect();
+    for ((cause, effect), across) in across::count(history, options) {
+        let (pair, back) = ((cause.clone(), effect.clone()), (effect.clone(), cause.clone()));
+        if !known.contains(&pair) && !known.contains(&back) {
+            found.extend(elsewhere(cause, effect, &across, options));
+        }
+    }
     found.sort_by(|a, b| b.z.total_cmp(&a.z).then_with(|| (&a.cause, &a.effect).cmp(&(&b.cause, &b.effect))));
     found
+}
+
+/// What is seen across devices, where it is strong enough.
+fn elsewhere(
+    cause: &AlarmCode,
+    effect: &AlarmCode,
+    across: &across::Across,
+    options: &LearnOptions,
+) -> Option<Suggestion> {
+    let (after, before, z) = (across.after, across.before, across.z());
+    let leads = after as f64 >= (after + before) as f64 * options.first_share_min;
+    if after < options.across_min || z < options.across_z_min || !leads {
+        return None;
+    }
+    let mut lags = across.lags.clone();
+    lags.sort_unstable();
+    let typical_lag_ms = lags.get(lags.len() / 2).copied();
+    let window = duration_label(options.across_ms);
+    let mut text = format!(
+        "{cause} 发生后 {window}内其他设备出现 {effect} 的有 {after} 次，之前 {window}内出现的有 {before} 次；两者所在设备之间未登记上下级关系，请核实"
+    );
+    if let Some(lag) = typical_lag_ms {
+        text.push_str(&format!("，通常相隔 {}", duration_label(lag)));
+    }
+    Some(Suggestion {
+        cause: cause.clone(),
+        effect: effect.clone(),
+        relation: ANY.into(),
+        evidence: Evidence::Across,
+        incidents: after + before,
+        cause_first: after,
+        effect_first: before,
+        share: (after as f64 / across.effects.max(1) as f64).min(1.0),
+        z,
+        typical_lag_ms,
+        examples: across.examples.clone(),
+        text,
+    })
 }
 
 /// Types of conditions that stand.
@@ -224,10 +287,11 @@ impl<'a> Counts<'a> {
         let back = self.pairs.get(&(effect, cause)).map_or(0, |pair| pair.first);
         let incidents = pair.first + back + pair.at_once;
         let z = (pair.first as f64 - back as f64) / ((pair.first + back).max(1) as f64).sqrt();
+        let leads = pair.first as f64 >= (pair.first + back) as f64 * options.first_share_min;
         let evidence = match (lasting.contains(cause), lasting.contains(effect)) {
             (true, false) => Evidence::Standing,
             (false, true) => return None,
-            _ if z >= options.z_min => Evidence::Precedence,
+            _ if z >= options.z_min && leads => Evidence::Precedence,
             _ => return None,
         };
         if incidents < options.incidents_min {

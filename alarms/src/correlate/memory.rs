@@ -45,6 +45,12 @@ pub(super) struct Entry {
     /// Calls of its own that nobody heard because it was folded (negative), and calls when it was unfolded (positive).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) unheard: i64,
+    /// What lost redundancy adds to its priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) share: Option<Reason>,
+    /// Its one order has been triggered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) ordered: bool,
     /// When time alone may change something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<ReceivedTime>,
@@ -89,6 +95,8 @@ impl Entry {
             apart: BTreeSet::new(),
             withheld: None,
             unheard: 0,
+            share: None,
+            ordered: false,
             next: None,
             over: None,
         }

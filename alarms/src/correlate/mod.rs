@@ -23,6 +23,7 @@ mod floods;
 mod judge;
 pub mod learn;
 mod memory;
+mod redundancy;
 pub mod rules;
 mod settle;
 mod topology;
@@ -58,6 +59,12 @@ pub struct Correlator {
     pending: BTreeSet<AlarmId>,
     /// Version of the rules that the folds follow.
     version: u64,
+    /// Version of the rules that the shares of redundancy follow.
+    #[serde(default)]
+    weighed_by: u64,
+    /// Members of redundancy groups that are out of service.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    away: BTreeSet<DeviceId>,
     #[serde(skip)]
     compiled: Option<Box<Compiled>>,
 }
@@ -70,6 +77,8 @@ impl PartialEq for Correlator {
             && self.floods == other.floods
             && self.pending == other.pending
             && self.version == other.version
+            && self.weighed_by == other.weighed_by
+            && self.away == other.away
     }
 }
 
@@ -126,7 +135,8 @@ impl Correlator {
         first: Position,
         outputs: Vec<Output>,
     ) -> Vec<Output> {
-        let alarms = outputs.iter().any(|output| matches!(output, Output::Alarm(_) | Output::Order(_)));
+        let alarms =
+            outputs.iter().any(|output| matches!(output, Output::Alarm(_) | Output::Order(_) | Output::Service(_)));
         let due = self.deadline(rules).is_some_and(|at| at <= received);
         let follows = self.version == rules.version || self.memory.is_empty();
         if !alarms && !due && follows && self.pending.is_empty() {
@@ -148,12 +158,19 @@ impl Correlator {
                 self.remember(rules, change, &mut batch);
             }
         }
+        let reweighed = self.weigh_redundancy(rules, &outputs);
+        for id in reweighed.keys() {
+            // A priority decides whether an alarm may lie under another.
+            batch.dirty.insert(id.clone());
+            self.note_dependants(rules, id, &mut batch);
+        }
         let settled = self.settle(rules, &mut batch);
         let mut out = Vec::with_capacity(outputs.len() + settled.tops_before.len() + 1);
         self.floods.advance(&rules.correlate.desks, received, &mut out);
         for output in outputs {
             self.pass(rules, output, &mut batch, &mut out);
         }
+        self.say_reweighed(&reweighed, &batch, &mut out);
         self.say(rules, &settled, &mut batch, &mut out);
         self.schedule(rules, &batch);
         out
@@ -212,16 +229,22 @@ impl Correlator {
             (true, _) => {
                 let mut entry = Entry::new(change);
                 entry.take(change, batch.received, true);
+                entry.weigh(rules);
                 self.memory.put(entry);
                 true
             }
             (_, true) => {
                 let mut entry = self.memory.take(id).expect("known a few lines above");
                 entry.take(change, batch.received, false);
+                entry.weigh(rules);
                 self.memory.put(entry);
                 true
             }
-            _ => self.memory.get_mut(id).is_some_and(|entry| entry.take(change, batch.received, false)),
+            _ => self.memory.get_mut(id).is_some_and(|entry| {
+                let changed = entry.take(change, batch.received, false);
+                entry.weigh(rules);
+                changed
+            }),
         };
         if change.event.kind == AlarmEventKind::Unfolded
             && let Some(entry) = self.memory.get_mut(id)
@@ -268,8 +291,17 @@ impl Correlator {
                 out.append(&mut floods);
             }
             Output::Order(trigger) => match self.memory.get_mut(&trigger.alarm) {
-                Some(entry) if entry.alarm.folded_under.is_some() => entry.withheld = Some(trigger),
-                _ => out.push(Output::Order(trigger)),
+                // Lost redundancy asked for it before the desk did.
+                Some(entry) if entry.ordered => {}
+                Some(entry) if entry.alarm.folded_under.is_some() => {
+                    entry.ordered = true;
+                    entry.withheld = Some(trigger);
+                }
+                Some(entry) => {
+                    entry.ordered = true;
+                    out.push(Output::Order(trigger));
+                }
+                None => out.push(Output::Order(trigger)),
             },
             other => out.push(other),
         }
@@ -372,6 +404,10 @@ fn dress(entry: &Entry, alarm: &mut Alarm) {
     alarm.folded_under.clone_from(&entry.alarm.folded_under);
     alarm.folds = entry.alarm.folds;
     alarm.annunciations = entry.alarm.annunciations;
+    if entry.share.is_some() {
+        alarm.priority = entry.alarm.priority;
+        alarm.priority_reasons.clone_from(&entry.alarm.priority_reasons);
+    }
     if let Some(reason) = &entry.reason {
         merge::explain(&mut alarm.explanation, &reason.code, reason.text.clone());
     }

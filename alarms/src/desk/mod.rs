@@ -30,7 +30,7 @@ mod device;
 pub(crate) use device::TOO_MANY_CODE;
 mod occurrence;
 mod repeats;
-pub(crate) use occurrence::HUB;
+pub(crate) use occurrence::{HUB, order_title};
 mod slot;
 #[cfg(test)]
 mod tests;

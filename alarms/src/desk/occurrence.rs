@@ -453,7 +453,8 @@ impl Occurrence {
     }
 }
 
-fn order_title(alarm: &Alarm) -> String {
+/// What an order is called.
+pub(crate) fn order_title(alarm: &Alarm) -> String {
     let name = if alarm.device_name.is_empty() { alarm.device.as_str() } else { &alarm.device_name };
     format!("{name}：{}", alarm.title)
 }

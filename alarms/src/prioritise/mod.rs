@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! severity + consequence (people, environment, service, plant) + little time to respond
-//!          + place + time of day + unacknowledged for long  →  P1 ≥ p1_from > P2 …
+//!          + place + people nearby + time of day + unacknowledged for long + redundancy lost  →  P1 ≥ p1_from > P2 …
 //! ```
 //!
 //! Each term is one [`Reason`] with its points, and the last one states the sum and the mark it passed; a type may set a
@@ -10,11 +10,11 @@
 //! when a fact changes: a rise in severity, a step of waiting, hours that begin or end ([`next_change`]). **Late data** and
 //! repeats do not change the sum. **Remembers** nothing.
 //!
-//! Not weighed: people nearby (nothing tells the hub how many) and redundancy lost (siblings live on other workers; the
-//! correlation folds them where a table says that they hang together).
+//! People nearby are what the rules say of a place at certain hours and days (a school gate, a park at the weekend);
+//! nothing counts heads. Redundancy lost is added by the correlation, which sees all devices of a group ([`conclude`]).
 
 use crate::merge::duration_label;
-use crate::rules::{AlarmType, HoursWeight, PlaceWeight, RuleSet};
+use crate::rules::{AlarmType, HoursWeight, PeopleWeight, PlaceWeight, PriorityRules, RuleSet};
 use greenhub_model::Class;
 use greenhub_model::alarm::{Priority, Reason, Severity};
 use greenhub_model::geodesy::LonLat;
@@ -44,9 +44,7 @@ pub fn prioritise(
 ) -> (Priority, Vec<Reason>) {
     let table = &rules.priority;
     let mut reasons = vec![];
-    let mut sum = 0i32;
     let mut add = |code: &str, text: String, points: i32| {
-        sum = sum.saturating_add(points);
         reasons.push(Reason { code: code.into(), text, points: Some(points) });
     };
     let points = table.severity.get(&severity).copied().unwrap_or(0);
@@ -69,6 +67,10 @@ pub fn prioritise(
     for place in table.places.iter().filter(|place| lies_in(place, context)) {
         add("place", format!("地点“{}”：{:+}", place.title, place.points), place.points);
     }
+    for people in table.people.iter().filter(|people| gather(people, rules, context)) {
+        let text = format!("附近人员“{}”（{}）：{:+}", people.title, people.when(), people.points);
+        add("people", text, people.points);
+    }
     for hours in table.hours.iter().filter(|hours| hold(hours, rules, context)) {
         let text = format!("时段“{}”（{} 至 {}）：{:+}", hours.title, hours.from, hours.to, hours.points);
         add("hours", text, hours.points);
@@ -77,6 +79,12 @@ pub fn prioritise(
         let text = format!("未确认已超过 {}：{:+}", duration_label(row.after_ms), row.points);
         add("standing", text, row.points);
     }
+    conclude(table, kind, reasons)
+}
+
+/// Adds the terms up and puts sum, mark and floor behind them.
+pub(crate) fn conclude(table: &PriorityRules, kind: &AlarmType, mut reasons: Vec<Reason>) -> (Priority, Vec<Reason>) {
+    let sum = reasons.iter().filter_map(|reason| reason.points).fold(0i32, i32::saturating_add);
     let (by_sum, mark) = match sum {
         sum if sum >= table.p1_from => (Priority::P1, format!("不低于 {}", table.p1_from)),
         sum if sum >= table.p2_from => (Priority::P2, format!("不低于 {}", table.p2_from)),
@@ -107,8 +115,17 @@ pub fn severity_label(severity: Severity) -> &'static str {
 }
 
 fn lies_in(place: &PlaceWeight, context: &Context<'_>) -> bool {
-    let by_name = place.sub_district.as_deref().is_some_and(|name| name == context.sub_district);
-    by_name || context.place.is_some_and(|at| ring_contains(&place.polygon, at))
+    is_within(place.sub_district.as_deref(), &place.polygon, context)
+}
+
+fn is_within(sub_district: Option<&str>, polygon: &[[f64; 2]], context: &Context<'_>) -> bool {
+    let by_name = sub_district.is_some_and(|name| name == context.sub_district);
+    by_name || context.place.is_some_and(|at| ring_contains(polygon, at))
+}
+
+fn gather(people: &PeopleWeight, rules: &RuleSet, context: &Context<'_>) -> bool {
+    let now = context.now.is_some_and(|now| people.hold(now, rules.utc_offset_min));
+    now && is_within(people.sub_district.as_deref(), &people.polygon, context)
 }
 
 fn concerns(hours: &HoursWeight, class: Option<Class>) -> bool {
@@ -126,7 +143,8 @@ pub fn next_change(rules: &RuleSet, class: Class, waited: usize, since: i64, now
     let step = table.standing.get(waited).map(|row| since.saturating_add(row.after_ms).max(now + 1));
     let hours = table.hours.iter().filter(|hours| concerns(hours, Some(class)));
     let hours = hours.map(|hours| hours.hours().next_change(now, rules.utc_offset_min)).min();
-    [step, hours].into_iter().flatten().min()
+    let people = table.people.iter().map(|people| people.next_change(now, rules.utc_offset_min)).min();
+    [step, hours, people].into_iter().flatten().min()
 }
 
 /// Rows of `priority.standing` that a waiting of `ms` has reached.

@@ -13,7 +13,7 @@ pub(super) fn china() -> i32 {
 }
 
 /// A time of day, `"22:30"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TimeOfDay(u16);
 
@@ -79,6 +79,13 @@ impl Hours {
     }
 }
 
+/// Day of the week at the Unix time `ms`, 1 for Monday to 7 for Sunday.
+pub fn weekday(ms: i64, offset_min: i32) -> u8 {
+    let days = ms.saturating_add(i64::from(offset_min) * 60_000).div_euclid(DAY_MS);
+    // 1 January 1970 was a Thursday.
+    u8::try_from((days + 3).rem_euclid(7)).unwrap_or(0) + 1
+}
+
 fn day_ms(ms: i64, offset_min: i32) -> i64 {
     ms.saturating_add(i64::from(offset_min) * 60_000).rem_euclid(DAY_MS)
 }
@@ -103,6 +110,15 @@ mod tests {
         assert_eq!(night.next_change(13 * hour, CHINA_MIN), 14 * hour);
         assert_eq!(night.next_change(14 * hour, CHINA_MIN), 22 * hour);
         assert_eq!(night.next_change(23 * hour, CHINA_MIN), 38 * hour);
+    }
+
+    #[test]
+    fn days_of_the_week_are_local() {
+        // 24 November 2026 is a Tuesday; 17:00 UTC is Wednesday in China.
+        let noon = 1_795_521_600_000;
+        assert_eq!(weekday(noon, CHINA_MIN), 2);
+        assert_eq!(weekday(noon + 5 * 3_600_000, CHINA_MIN), 3);
+        assert_eq!((weekday(0, 0), weekday(-1, 0)), (4, 3));
     }
 
     #[test]

@@ -25,10 +25,10 @@ use crate::watch::WatchRule;
 use greenhub_model::alarm::{Priority, Severity};
 use greenhub_model::profile::DeviceProfile;
 use greenhub_model::units::Unit;
-use greenhub_model::{AlarmCode, Class, PointName, Role, TimeRules};
+use greenhub_model::{AlarmCode, Class, DeviceId, PointName, Role, TimeRules};
 use hours::{Hours, TimeOfDay};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use validate::RuleProblem;
 
@@ -210,6 +210,12 @@ pub struct PriorityRules {
     /// Points for places; every row that fits counts.
     #[serde(default)]
     pub places: Vec<PlaceWeight>,
+    /// Points for places where people are at certain hours; every row that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PeopleWeight>,
+    /// Devices that stand in for each other, and what their loss adds. A device is in one group at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redundancy: Vec<RedundancyGroup>,
     /// Points for the time of day; every row that fits counts.
     #[serde(default)]
     pub hours: Vec<HoursWeight>,
@@ -247,6 +253,83 @@ pub struct PlaceWeight {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub polygon: Vec<[f64; 2]>,
     /// Points; may be negative.
+    pub points: i32,
+}
+
+/// A place where people are at certain hours, local time (`utc_offset_min`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleWeight {
+    /// Name that people use, for example a school gate.
+    pub title: String,
+    /// Sub-district it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_district: Option<String>,
+    /// Corners `[lon, lat]` around it, WGS-84 degrees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub polygon: Vec<[f64; 2]>,
+    /// Begins.
+    pub from: TimeOfDay,
+    /// Ends; the same as `from` means all day.
+    pub to: TimeOfDay,
+    /// Days of the week, 1 for Monday to 7 for Sunday; all where empty. Hours over midnight belong to each day they touch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<u8>,
+    /// Points; may be negative.
+    pub points: i32,
+}
+
+impl PeopleWeight {
+    /// Whether people are there at the Unix time `ms`.
+    pub fn hold(&self, ms: i64, offset_min: i32) -> bool {
+        let day = self.days.is_empty() || self.days.contains(&hours::weekday(ms, offset_min));
+        day && (self.from == self.to || self.hours().contain(ms, offset_min))
+    }
+
+    /// The first moment after `ms` at which that may change.
+    pub fn next_change(&self, ms: i64, offset_min: i32) -> i64 {
+        let midnight = TimeOfDay::default();
+        let next = self.hours().next_change(ms, offset_min);
+        next.min(Hours { from: midnight, to: midnight }.next_change(ms, offset_min))
+    }
+
+    /// Days and hours in words.
+    pub fn when(&self) -> String {
+        const NAMES: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
+        let names = self.days.iter().filter_map(|day| NAMES.get(usize::from(*day).wrapping_sub(1)).copied());
+        let days = if self.days.is_empty() { "每天".to_owned() } else { names.collect::<Vec<_>>().join("、") };
+        match self.from == self.to {
+            true => days,
+            false => format!("{days} {} 至 {}", self.from, self.to),
+        }
+    }
+
+    fn hours(&self) -> Hours {
+        Hours { from: self.from, to: self.to }
+    }
+}
+
+/// Devices that stand in for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedundancyGroup {
+    /// Name that people use, for example the two draught fans of a line.
+    pub title: String,
+    /// The devices.
+    pub members: BTreeSet<DeviceId>,
+    /// Alarm types that mean that a member is lost; a member out of service is lost too.
+    pub codes: Vec<AlarmCode>,
+    /// Points for alarms of these types, the last row reached; ordered by number.
+    pub points: Vec<LostPoints>,
+}
+
+/// One row of the table of lost members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LostPoints {
+    /// At least this many members are lost.
+    pub lost: usize,
+    /// Points, instead of those of the row before.
     pub points: i32,
 }
 

@@ -249,6 +249,19 @@ fn fences_and_weights_that_make_no_sense_are_found() {
             r.priority.places =
                 vec![PlaceWeight { title: "学校".into(), sub_district: None, polygon: vec![], points: 5 }];
         }),
+        ("priority.people[0].days", "周一", |r| {
+            r.priority.people = vec![school_gate()];
+            r.priority.people[0].days = vec![0];
+        }),
+        ("priority.redundancy[1].members", "只能属于一组", |r| {
+            let group = crate::rules::RedundancyGroup {
+                title: "风机".into(),
+                members: ["FAN-1", "FAN-2"].map(|id| greenhub_model::DeviceId::new(id).expect("grammar")).into(),
+                codes: vec![AlarmCode::new("FAN_FAULT").expect("grammar")],
+                points: vec![crate::rules::LostPoints { lost: 2, points: 10 }],
+            };
+            r.priority.redundancy = vec![group.clone(), group];
+        }),
         ("priority.hours[0]", "永不生效", |r| r.priority.hours[0].to = r.priority.hours[0].from),
         ("priority.standing[1]", "调整顺序", |r| r.priority.standing.swap(0, 1)),
     ];
@@ -283,4 +296,43 @@ fn place_hours_and_waiting_are_shown_in_the_sum() {
     assert_eq!(priority, Priority::P3, "46 points");
     let (priority, _) = prioritise(&rules, kind, kind.severity, &Context { now: Some(0), ..Context::default() });
     assert_eq!(priority, Priority::P4);
+}
+
+/// People at a school gate on weekdays from seven to nine.
+fn school_gate() -> crate::rules::PeopleWeight {
+    let hour = |hour| crate::rules::hours::TimeOfDay::new(hour, 0).expect("an hour of the day");
+    crate::rules::PeopleWeight {
+        title: "校门口".into(),
+        sub_district: Some("北街道".into()),
+        polygon: vec![],
+        from: hour(7),
+        to: hour(9),
+        days: vec![1, 2, 3, 4, 5],
+        points: 12,
+    }
+}
+
+#[test]
+fn people_weigh_where_and_when_they_are() {
+    let mut rules = RuleSet::builtin();
+    rules.priority.people = vec![school_gate()];
+    assert_eq!(rules.validate(), Ok(()));
+    let kind = &rules.types[&Class::Light]["SUPPLY_LOSS"];
+    // Tuesday, 24 November 2026, 08:00 in China.
+    let tuesday = 1_795_478_400_000;
+    let share = |sub_district: &str, now: i64| {
+        let context = Context { sub_district, now: Some(now), ..Context::default() };
+        let (_, reasons) = prioritise(&rules, kind, kind.severity, &context);
+        reasons.into_iter().find(|reason| reason.code == "people")
+    };
+    let found = share("北街道", tuesday).expect("children are there");
+    assert_eq!((found.points, found.text.contains("校门口")), (Some(12), true));
+    assert!(found.text.contains("周一、周二、周三、周四、周五 07:00 至 09:00"), "{}", found.text);
+    let hour = 3_600_000;
+    for (place, now) in [("南街道", tuesday), ("北街道", tuesday + hour), ("北街道", tuesday + 4 * 24 * hour)]
+    {
+        assert_eq!(share(place, now), None, "{place} {now}");
+    }
+    let next = crate::prioritise::next_change(&rules, Class::Patrol, 2, tuesday, tuesday);
+    assert_eq!(next, Some(tuesday + hour), "looked at again when they have gone in");
 }

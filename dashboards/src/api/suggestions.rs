@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use greenhub_alarms::RuleSet;
 use greenhub_alarms::correlate::learn::{Example, LearnOptions, Occurrence, Suggestion, learn};
-use greenhub_alarms::correlate::rules::{CauseRule, Matcher, SAME};
+use greenhub_alarms::correlate::rules::{ANY, CauseRule, Matcher, SAME};
 use greenhub_model::alarm::AlarmEventKind;
 use greenhub_model::kpi::AlarmFact;
 use greenhub_model::{AlarmCode, AlarmId, Class, DeviceId};
@@ -169,12 +169,15 @@ fn take(
     }
 }
 
-/// Learns class by class, on one device at a time: what hangs together otherwise is for tables of topology to say.
+/// Learns class by class, on one device at a time, and across devices where the evidence is strong: then the rule asked for
+/// holds within a sub-district, and the person who asks may take a table of topology instead.
 fn suggest(rules: &RuleSet, by_class: &BTreeMap<Class, Vec<Occurrence>>) -> Vec<SuggestedCause> {
     let mut found: Vec<SuggestedCause> = vec![];
     for (class, occurrences) in by_class {
         let pairs = learn(occurrences, &LearnOptions::default());
-        let fresh = pairs.into_iter().filter(|pair| pair.relation == SAME && !is_covered(rules, *class, pair));
+        let fresh = pairs
+            .into_iter()
+            .filter(|pair| (pair.relation == SAME || pair.relation == ANY) && !is_covered(rules, *class, pair));
         found.extend(fresh.map(|pair| suggested(rules, *class, pair)));
     }
     found.sort_by(|a, b| b.z.total_cmp(&a.z).then_with(|| (&a.cause, &a.effect).cmp(&(&b.cause, &b.effect))));
@@ -185,7 +188,9 @@ fn suggest(rules: &RuleSet, by_class: &BTreeMap<Class, Vec<Occurrence>>) -> Vec<
 /// A rule says it already, or says the opposite.
 fn is_covered(rules: &RuleSet, class: Class, pair: &Suggestion) -> bool {
     let says = |rule: &CauseRule, cause: &AlarmCode, effect: &AlarmCode| {
-        rule.relation == SAME && rule.cause.fits(class, cause) && rule.effect.fits(class, effect)
+        (rule.relation == SAME || pair.relation == ANY)
+            && rule.cause.fits(class, cause)
+            && rule.effect.fits(class, effect)
     };
     let rule = |rule: &CauseRule| says(rule, &pair.cause, &pair.effect) || says(rule, &pair.effect, &pair.cause);
     rules.correlate.causes.iter().any(rule)
@@ -198,7 +203,7 @@ fn suggested(rules: &RuleSet, class: Class, pair: Suggestion) -> SuggestedCause 
     let rule = CauseRule {
         id: format!("{}_{}_{}", class.as_str(), pair.cause, pair.effect),
         title: format!("{cause_title}，随之{effect_title}"),
-        relation: SAME.to_owned(),
+        relation: pair.relation,
         cause: only(&pair.cause),
         effect: only(&pair.effect),
         within_ms: pair.typical_lag_ms.unwrap_or(0).saturating_mul(4).clamp(WITHIN_MS.0, WITHIN_MS.1),

@@ -59,3 +59,25 @@ fn the_order_of_the_history_does_not_matter_and_chatter_weighs_once() {
     let (plain, chattered) = (learn(&history(), &linked()), learn(&chattering, &linked()));
     assert_eq!(plain[0].cause_first, chattered[0].cause_first);
 }
+
+#[test]
+fn what_follows_on_other_devices_is_proposed_with_its_evidence() {
+    let mut all = history();
+    for hour in 0..100 {
+        let at = hour * 3600 + 300;
+        let door = |n: i64| format!("D-{}", n % 7);
+        all.push(occurrence(at, "T-1", "GRID_DIP", 1));
+        all.push(occurrence(at + 4, &door(hour), "PILE_STOP", 600));
+        // Its own device does not count, nor does what comes as often before as after.
+        all.push(occurrence(at + 4, "T-1", "OWN", 1));
+        all.push(occurrence(at + if hour % 2 == 0 { 9 } else { -9 }, "E-1", "DUST", 1));
+    }
+    let found = learn(&all, &linked());
+    let across: Vec<_> = found.iter().filter(|s| s.evidence == Evidence::Across).collect();
+    assert_eq!(across.len(), 1, "{across:?}");
+    let only = across[0];
+    assert_eq!((only.cause.as_str(), only.effect.as_str(), only.relation.as_str()), ("GRID_DIP", "PILE_STOP", "any"));
+    assert_eq!((only.cause_first, only.effect_first, only.typical_lag_ms), (100, 0, Some(4000)));
+    assert!(only.examples.iter().all(|one| one.cause_device != one.effect_device), "{only:?}");
+    assert!(only.text.contains("未登记上下级关系"), "{}", only.text);
+}

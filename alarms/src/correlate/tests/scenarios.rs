@@ -275,3 +275,69 @@ fn annunciations_are_calls_that_somebody_heard() {
     let out = hub.full(70, vec![]);
     assert_eq!(heard(out, "L-1"), Some(1), "what is unfolded calls");
 }
+
+#[test]
+fn the_second_of_two_that_fails_weighs_on_both() {
+    let mut hub = Hub::new();
+    let group = crate::rules::RedundancyGroup {
+        title: "两台引风机".into(),
+        members: [device("F-1"), device("F-2")].into(),
+        codes: vec![code("FAN_FAULT")],
+        points: vec![crate::rules::LostPoints { lost: 2, points: 70 }],
+    };
+    hub.rules.priority.redundancy = vec![group];
+    hub.rules.version += 1;
+    assert_eq!(hub.rules.validate(), Ok(()));
+    let fault = |id: &str, at: i64| {
+        let mut fault = alarm(id, "FAN_FAULT", at);
+        let severity =
+            greenhub_model::alarm::Reason { code: "severity".into(), text: "严重程度".into(), points: Some(15) };
+        fault.priority_reasons = vec![severity];
+        change(fault, AlarmEventKind::Raised, at)
+    };
+    assert_eq!(hub.batch(0, vec![fault("F-1", 0)]), ["F-1.FAN_FAULT raised calls top +0"], "one of two is a repair");
+    let out = hub.full(5, vec![fault("F-2", 5)]);
+    let told: Vec<String> = out.iter().map(tell).collect();
+    assert_eq!(
+        told,
+        [
+            "F-2.FAN_FAULT raised calls top +0",
+            "F-1.FAN_FAULT reprioritised quiet top +0",
+            "F-1.FAN_FAULT order",
+            "F-2.FAN_FAULT order"
+        ]
+    );
+    for output in &out {
+        if let Output::Alarm(change) = output {
+            assert_eq!(change.alarm.priority, Priority::P1, "15 and 70 points");
+            let codes: Vec<&str> = change.alarm.priority_reasons.iter().map(|reason| reason.code.as_str()).collect();
+            assert_eq!(codes, ["severity", "redundancy", "sum"]);
+            assert!(change.alarm.priority_reasons[1].text.contains("2 台中 2 台失效"));
+        }
+    }
+    assert_eq!(hub.batch(9, vec![order("F-2", "FAN_FAULT")]), [""; 0], "the desk's own order comes too late");
+    let back = hub.full(60, vec![returned("F-2", "FAN_FAULT", 5, 60)]);
+    let told: Vec<String> = back.iter().map(tell).collect();
+    assert_eq!(told, ["F-2.FAN_FAULT returned quiet top +0", "F-1.FAN_FAULT reprioritised quiet top +0"]);
+    let Some(Output::Alarm(last)) = back.last() else { panic!("{back:?}") };
+    assert_eq!(last.alarm.priority, Priority::P4, "one of two again");
+    let permit = greenhub_model::output::Permit {
+        permit: "W-1".into(),
+        reason: "检修".into(),
+        by: "wang".into(),
+        since: START,
+        planned_return: START,
+    };
+    let away = greenhub_model::output::ServiceChange {
+        device: device("F-2"),
+        permit: Some(permit),
+        by: "wang".into(),
+        at: START,
+    };
+    let told = hub.batch(70, vec![Output::Service(Box::new(away))]);
+    assert_eq!(
+        told[1..],
+        ["F-1.FAN_FAULT reprioritised quiet top +0", "F-2.FAN_FAULT reprioritised quiet top +0"],
+        "out of service is lost too"
+    );
+}

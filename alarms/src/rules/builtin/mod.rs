@@ -256,6 +256,8 @@ pub(super) fn rules() -> RuleSet {
                 ResponsePoints { within_min: 60, points: 8 },
             ],
             places: vec![],
+            people: vec![],
+            redundancy: vec![],
             // A dark street is worse at night, and what nobody looks at for hours is worse than it was.
             hours: vec![HoursWeight {
                 title: "夜间照明".into(),

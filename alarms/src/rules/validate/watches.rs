@@ -60,16 +60,17 @@ fn weights(rules: &RuleSet, found: &mut Findings) {
         let path = format!("priority.places[{index}]");
         found.check(!place.title.trim().is_empty(), format!("{path}.title"), "缺少名称，请填写操作员能看懂的中文名");
         found.check(fits(place.points), format!("{path}.points"), POINTS);
-        match (&place.sub_district, place.polygon.is_empty()) {
-            (None, true) => found.add(&path, "须填写街道名称或边界之一，否则永不生效"),
-            (_, false) => {
-                if let Err(error) = Polygon::new(&place.polygon) {
-                    found.add(format!("{path}.polygon"), polygon_text(error));
-                }
-            }
-            (Some(_), true) => {}
-        }
+        somewhere(&path, place.sub_district.as_deref(), &place.polygon, found);
     }
+    for (index, people) in table.people.iter().enumerate() {
+        let path = format!("priority.people[{index}]");
+        found.check(!people.title.trim().is_empty(), format!("{path}.title"), "缺少名称，请填写操作员能看懂的中文名");
+        found.check(fits(people.points), format!("{path}.points"), POINTS);
+        let days = people.days.iter().all(|day| (1..=7).contains(day));
+        found.check(days, format!("{path}.days"), "星期须为 1（周一）至 7（周日），请改正");
+        somewhere(&path, people.sub_district.as_deref(), &people.polygon, found);
+    }
+    redundancy(rules, found);
     for (index, hours) in table.hours.iter().enumerate() {
         let path = format!("priority.hours[{index}]");
         found.check(!hours.title.trim().is_empty(), format!("{path}.title"), "缺少名称，请填写操作员能看懂的中文名");
@@ -86,6 +87,46 @@ fn weights(rules: &RuleSet, found: &mut Findings) {
         let ordered = rows[0].after_ms < rows[1].after_ms && rows[0].points <= rows[1].points;
         let path = format!("priority.standing[{}]", index + 1);
         found.check(ordered, path, "未确认时长表须按时长由短到长、分值由小到大排列，请调整顺序");
+    }
+}
+
+fn somewhere(path: &str, sub_district: Option<&str>, polygon: &[[f64; 2]], found: &mut Findings) {
+    match (sub_district, polygon.is_empty()) {
+        (None, true) => found.add(path, "须填写街道名称或边界之一，否则永不生效"),
+        (_, false) => {
+            if let Err(error) = Polygon::new(polygon) {
+                found.add(format!("{path}.polygon"), polygon_text(error));
+            }
+        }
+        (Some(_), true) => {}
+    }
+}
+
+/// Groups of devices that stand in for each other.
+fn redundancy(rules: &RuleSet, found: &mut Findings) {
+    let mut owner: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, group) in rules.priority.redundancy.iter().enumerate() {
+        let path = format!("priority.redundancy[{index}]");
+        found.check(!group.title.trim().is_empty(), format!("{path}.title"), "缺少名称，请填写操作员能看懂的中文名");
+        let sized = (2..=64).contains(&group.members.len());
+        found.check(sized, format!("{path}.members"), "互为备用的设备须有 2 至 64 台，请补充或拆分");
+        found.check(!group.codes.is_empty(), format!("{path}.codes"), "须列出表示设备失效的告警代码，否则永不生效");
+        let ordered =
+            group.points.windows(2).all(|rows| rows[0].lost < rows[1].lost && rows[0].points <= rows[1].points);
+        let reached = group.points.iter().all(|row| (1..=group.members.len()).contains(&row.lost));
+        let fits = group.points.iter().all(|row| (-1000..=1000).contains(&row.points));
+        found.check(
+            ordered && reached && fits && !group.points.is_empty(),
+            format!("{path}.points"),
+            "须按失效台数由少到多、分值由小到大排列，台数不超过设备数，分值在 -1000 至 1000 之间，请改正",
+        );
+        for member in &group.members {
+            if let Some(first) = owner.insert(member.as_str(), index) {
+                let text =
+                    format!("设备 {member} 已在 priority.redundancy[{first}] 中，一台设备只能属于一组，请删去其一");
+                found.add(format!("{path}.members"), text);
+            }
+        }
     }
 }
 
