@@ -154,7 +154,7 @@ async fn xlsx(mut pages: Pages) -> Result<Response, Problem> {
 fn workbook(mut pages: mpsc::Receiver<Vec<Order>>, utc_offset_min: i32) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let (bold, moment) = (Format::new().set_bold(), Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"));
-    let sheet = book.add_worksheet_with_constant_memory();
+    let sheet = book.add_worksheet_with_constant_memory()?;
     sheet.set_name("工单")?.set_freeze_panes(1, 0)?;
     for (column, head) in (0..).zip(HEADS) {
         sheet.set_column_width(column, 16.0)?.write_string_with_format(0, column, head, &bold)?;
