@@ -41,7 +41,7 @@ pub struct Problem {
     /// Why an act on an order did not happen, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
-    pub refusal: Option<OrderRefusal>,
+    pub refusal: Option<Box<OrderRefusal>>,
     /// Seconds to wait before another attempt makes sense.
     #[serde(skip)]
     retry_after_s: Option<i64>,
@@ -201,7 +201,7 @@ impl From<OrderFailure> for Problem {
         };
         let mut problem = Self::new(status, failure.to_string());
         match failure {
-            OrderFailure::Refused(refusal) => problem.refusal = Some(refusal),
+            OrderFailure::Refused(refusal) => problem.refusal = Some(Box::new(refusal)),
             OrderFailure::Wrong(sentences) => {
                 let placed = |text| PlacedProblem { path: String::new(), text };
                 problem.problems = sentences.into_iter().map(placed).collect();

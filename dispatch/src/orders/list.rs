@@ -7,6 +7,9 @@ use greenhub_model::order::{CaseKind, Order, OrderSource, OrderState};
 use greenhub_storage::relational::filter::{Select, Value};
 use greenhub_storage::relational::{Page, PageRequest, StoreError, enum_word};
 
+/// Where a page goes on behind an order and its deadline.
+type Place = fn(&(Order, i64)) -> (i64, String);
+
 /// Which orders to list; an empty filter lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
@@ -79,7 +82,7 @@ impl Orders {
             select.and_text(holds, [text.into()]);
         }
         let after = page.after()?;
-        let (order, place): (_, fn(&(Order, i64)) -> (i64, String)) = if filter.late_first {
+        let (order, place): (_, Place) = if filter.late_first {
             if let Some((number, id)) = after {
                 select.and_above("deadline, id", [Value::Number(number), Value::Text(id)]);
             }

@@ -3,10 +3,13 @@
 use greenhub_dashboards::metrics::Metrics;
 use greenhub_storage::notify::{ChannelStats, LATENCY_MS, NotifyJournal};
 
+/// Name, what it counts, and where it stands.
+type Counter = (&'static str, &'static str, fn(&ChannelStats) -> u64);
+
 /// Adds the numbers of this journal.
 pub fn write(journal: &NotifyJournal, out: &mut Metrics) {
     let stats = journal.stats();
-    let counters: [(&str, &str, fn(&ChannelStats) -> u64); 5] = [
+    let counters: [Counter; 5] = [
         ("queued", "Deliveries of notices queued, and those that waited at the start.", |one| one.queued),
         ("refused", "Deliveries of notices that found the queue full.", |one| one.refused),
         ("sent", "Deliveries of notices that arrived.", |one| one.sent),

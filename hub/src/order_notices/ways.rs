@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// Oldest result of a call that is believed, seconds.
 const RESULT_AGE_S_MAX: i64 = 300;
 
+/// Says of an answer whether the message went out, and why not.
+pub type Judge = Box<dyn Fn(&Answer) -> Result<(), String> + Send>;
+
 /// What the configuration names.
 pub struct Ways {
     sms: Option<crate::config::ReceiverSection>,
@@ -91,7 +94,7 @@ impl Ways {
     }
 
     /// A text message, and how its answer is judged.
-    pub fn sms(&self, due: &Due, now: i64) -> Result<(Call, Box<dyn Fn(&Answer) -> Result<(), String> + Send>)> {
+    pub fn sms(&self, due: &Due, now: i64) -> Result<(Call, Judge)> {
         let section = self.sms.as_ref().context("no gateway for text messages is configured")?;
         let channel = sms_to(section, &due.body)?;
         let notice = Notice {

@@ -199,7 +199,7 @@ async fn a_back_test_left_at_work_is_ended_with_a_sentence_and_no_other_is() {
             error: Some(format!("{} at 0.25", made.id)),
             ..at_work
         };
-        assert_eq!(ended, [expected.clone()], "{}", stage.label);
+        assert_eq!(ended, std::slice::from_ref(&expected), "{}", stage.label);
         assert_eq!(store.backtest(made.id).await.expect("read"), Some(expected), "{}", stage.label);
         assert!(!store.get(made.id).await.expect("read").expect("there").backtested, "it counts for nothing");
         assert_eq!(store.interrupt_backtests(10, why).await.expect("none"), [], "{}", stage.label);

@@ -267,7 +267,7 @@ fn annunciations_are_calls_that_somebody_heard() {
             Output::Alarm(change) if change.alarm.device.as_str() == id => Some(change.alarm.annunciations),
             _ => None,
         };
-        out.iter().filter_map(of).last()
+        out.iter().rev().find_map(of)
     };
     let out = hub.full(0, vec![raised("K-1", "CIRCUIT_TRIP", 0), raised("L-1", "SUPPLY_LOSS", 3)]);
     assert_eq!((heard(out.clone(), "K-1"), heard(out, "L-1")), (Some(1), Some(0)), "a folded raise calls nobody");

@@ -156,8 +156,6 @@ fn a_device_class_finds_its_team_without_a_kind() {
 
 #[test]
 fn only_another_choice_than_the_first_needs_a_reason() {
-    let rules =
-        rules(vec![team("t", &[], &[]), team("u", &[], &[])], vec![member("a", "t", &[]), member("b", "u", &[])]);
     let candidate =
         |to: Assignee| Candidate { to, name: String::new(), cost: 0.0, distance_m: None, load: 0, reasons: vec![] };
     let (person, team) =
