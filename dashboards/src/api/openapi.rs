@@ -51,7 +51,7 @@ use utoipa::{Modify, OpenApi};
         users::list, users::add, users::change, users::set_password,
     ),
     components(schemas(
-        Problem, greenhub_model::kpi::TrendWidth,
+        Problem, greenhub_model::kpi::TrendWidth, orders::statistics::StatisticsFormat,
         greenhub_model::order::OrderEvent, greenhub_model::order::OrderEntry, greenhub_model::order::CaseForm,
         greenhub_model::dispatch::DispatchRules, greenhub_model::dispatch::CodeEntry,
         greenhub_model::dispatch::StaffView, greenhub_model::dispatch::Candidate, greenhub_model::dispatch::Plan,
