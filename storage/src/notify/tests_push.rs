@@ -1,3 +1,5 @@
+//! Web Push in the journal: browsers of a person, their rows, what becomes of them.
+
 use super::tests::{notice, place};
 use super::*;
 use crate::accounts::{Accounts, LoginConfig, NewUser, PasswordPolicy, PolicyProfile};
