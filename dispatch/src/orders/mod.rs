@@ -23,6 +23,8 @@ mod past;
 mod rows;
 mod rules;
 mod tick;
+#[cfg(test)]
+mod upgrade;
 
 pub use act::ActError;
 pub use applier::OrderApplier;
