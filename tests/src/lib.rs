@@ -8,6 +8,7 @@ pub mod device;
 pub mod hub;
 pub mod live;
 pub mod peers;
+pub mod receiver;
 
 use std::time::{Duration, Instant};
 

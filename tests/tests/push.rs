@@ -6,77 +6,21 @@ use greenhub_tests::api::Api;
 use greenhub_tests::device::{alarm, publish_all};
 use greenhub_tests::hub::{Hub, Options};
 use greenhub_tests::peers::free_port;
+use greenhub_tests::receiver::{Call, Receiver};
 use greenhub_tests::{now_ms, until};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
 use ring::rand::SystemRandom;
 use ring::{hmac, signature};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
 
 const ALARM: &str = "greenhub/v1/charger/T-PILE-1/alarm";
 const SUBSCRIPTIONS: &str = "/api/v1/push/subscriptions";
 
-/// A call as the push service got it.
-#[derive(Debug, Clone)]
-struct Got {
-    path: String,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-/// Keeps what it gets; answers with the statuses it is given, then with 201.
-#[derive(Clone, Default)]
-struct Service {
-    got: Arc<Mutex<Vec<Got>>>,
-    answers: Arc<Mutex<Vec<u16>>>,
-}
-
-impl Service {
-    async fn listen(&self, port: u16) {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
-        let service = self.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move { service.answer(BufReader::new(stream)).await });
-            }
-        });
-    }
-
-    async fn answer(&self, mut stream: BufReader<tokio::net::TcpStream>) {
-        let (mut headers, mut path) = (BTreeMap::new(), String::new());
-        loop {
-            let mut line = String::new();
-            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-                return;
-            }
-            match line.trim().split_once(": ") {
-                Some((name, value)) => drop(headers.insert(name.to_ascii_lowercase(), value.to_owned())),
-                None if line.trim().is_empty() => break,
-                None => path = line.trim().to_owned(),
-            }
-        }
-        let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.expect("a whole body");
-        self.got.lock().expect("no panic").push(Got { path, headers, body });
-        let status = self.answers.lock().expect("no panic").pop().unwrap_or(201);
-        let answer = format!("HTTP/1.1 {status} x\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        stream.write_all(answer.as_bytes()).await.expect("the hub listens");
-    }
-
-    fn got(&self) -> Vec<Got> {
-        self.got.lock().expect("no panic").clone()
-    }
-
-    fn will_answer(&self, statuses: &[u16]) {
-        *self.answers.lock().expect("no panic") = statuses.iter().rev().copied().collect();
-    }
+/// A push service.
+fn push_service() -> Receiver {
+    Receiver::answering(201, "retry-after: 1")
 }
 
 /// A browser of one message: its key is used up when it reads.
@@ -138,7 +82,7 @@ async fn rules(api: &Api) {
 }
 
 /// Checks the token as a push service would, with the key that the browser was given.
-fn check_token(got: &Got, key: &str, origin: &str) {
+fn check_token(got: &Call, key: &str, origin: &str) {
     let value = got.headers["authorization"].strip_prefix("vapid t=").expect("RFC 8292");
     let (token, k) = value.split_once(", k=").expect("a key");
     assert_eq!(k, key);
@@ -154,7 +98,7 @@ fn check_token(got: &Got, key: &str, origin: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alarm_reaches_the_browsers_of_those_it_is_for() {
-    let (service, port) = (Service::default(), free_port());
+    let (service, port) = (push_service(), free_port());
     service.listen(port).await;
     let hub = Hub::start(&options(port));
     rules(&Api::login(&hub, "admin").await).await;
@@ -167,7 +111,7 @@ async fn an_alarm_reaches_the_browsers_of_those_it_is_for() {
     // The service is busy twice; the third try goes through.
     service.will_answer(&[429, 503, 201]);
     publish_all(hub.mqtt(), "pile", vec![(ALARM.to_owned(), alarm(now_ms(), "SMOKE", true, "critical"))]).await;
-    let got = until("three tries", async || Some(service.got()).filter(|got| got.len() >= 3)).await;
+    let got = until("three tries", async || Some(service.calls()).filter(|got| got.len() >= 3)).await;
     let admin = Api::login(&hub, "admin").await;
     let sent = until("the journal to say so", async || {
         let rows = admin.list("/api/v1/notify/deliveries?state=sent").await;
@@ -177,7 +121,7 @@ async fn an_alarm_reaches_the_browsers_of_those_it_is_for() {
     assert_eq!((&sent["tries"], &sent["response"]), (&json!(3), &json!("HTTP 201")), "{sent}");
     assert!(sent["receiver"].as_str().expect("a word").starts_with("push:dispatcher/"), "{sent}");
     for call in &got {
-        assert_eq!(call.path, "POST /wpush/a?x=1 HTTP/1.1", "nobody else was told");
+        assert_eq!(call.request, "POST /wpush/a?x=1 HTTP/1.1", "nobody else was told");
         check_token(call, &key, &format!("http://127.0.0.1:{port}"));
         let header = |name: &str| call.headers[name].as_str();
         assert_eq!((header("content-encoding"), header("urgency")), ("aes128gcm", "high"));
@@ -201,7 +145,7 @@ async fn an_alarm_reaches_the_browsers_of_those_it_is_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_that_is_gone_is_forgotten_and_the_key_outlives_the_hub() {
-    let (service, port) = (Service::default(), free_port());
+    let (service, port) = (push_service(), free_port());
     let hub = Hub::start(&options(port));
     let api = Api::login(&hub, "dispatcher").await;
     let key = api.get("/api/v1/push/key").await;
@@ -224,10 +168,10 @@ async fn a_browser_that_is_gone_is_forgotten_and_the_key_outlives_the_hub() {
     let api = Api::login(&hub, "dispatcher").await;
     assert_eq!(api.get("/api/v1/push/key").await, key, "the same hub to every push service");
     until("the browser to be forgotten", async || api.list(SUBSCRIPTIONS).await.is_empty().then_some(())).await;
-    assert_eq!(service.got().len(), 1);
+    assert_eq!(service.calls().len(), 1);
     api.post(SUBSCRIPTIONS, &stays.subscription(&endpoint("stays"))).await;
     api.post("/api/v1/push/test", &json!({})).await;
-    let got = until("the trial", async || Some(service.got()).filter(|got| got.len() == 2)).await;
-    assert_eq!(got[1].path, "POST /stays HTTP/1.1");
+    let got = until("the trial", async || Some(service.calls()).filter(|got| got.len() == 2)).await;
+    assert_eq!(got[1].request, "POST /stays HTTP/1.1");
     assert_eq!(stays.open(&got[1].body)["title"], "通知测试");
 }
