@@ -152,7 +152,7 @@ test('an order lives its whole life offline, and all of it arrives once', async 
   await until('three things wait', async () => (await page.getByTestId('outbox-badge').innerText()).includes('3'));
   assert.deepEqual(await acts(id), ['open', 'dispatch'], 'the hub knows nothing of it');
   await page.getByTestId('outbox-badge').click();
-  assert.equal(await page.getByTestId('outbox-row').count(), 3);
+  await until('all three in the outbox', async () => (await page.getByTestId('outbox-row').count()) === 3);
   await page.screenshot({ path: join(screenshots, 'phone-outbox.png') });
   await context.setOffline(false);
   await until('the outbox is empty', async () => (await page.getByTestId('outbox-empty').count()) === 1);
