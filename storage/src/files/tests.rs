@@ -164,7 +164,12 @@ async fn without_a_verdict_a_file_waits_or_is_taken_and_scanned_later() {
         assert!(judged.infected, "{}: not given out any more", stage.label);
         let db = stage.open().await;
         let mut tx = db.begin().await.expect("a transaction");
-        assert_eq!(missing(&mut tx, &[taken.clone()]).await.expect("looked"), Some(taken), "{}", stage.label);
+        assert_eq!(
+            missing(&mut tx, std::slice::from_ref(&taken)).await.expect("looked").as_ref(),
+            Some(&taken),
+            "{}",
+            stage.label
+        );
     })
     .await;
 }

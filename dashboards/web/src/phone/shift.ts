@@ -25,6 +25,8 @@ watch(keepAwake, (on) => {
 })
 
 let lastKept: Fix | null = null
+/** The newest fix that came too soon after the last: who then stands still brings no other. */
+let tooSoon: Fix | null = null
 let timer = 0
 let lock: WakeLockSentinel | null = null
 let sending = false
@@ -65,24 +67,32 @@ export async function switchShift(on: boolean): Promise<void> {
 onFix((fix) => {
   const user = me.value?.username
   if (!onShift.value || user === undefined) return
-  if (lastKept !== null && fix.time - lastKept.time < EVERY_MS) return
-  lastKept = fix
-  void store()
-    .then((db) => putFix(db, user, fix))
-    .then(count)
+  if (lastKept !== null && fix.time - lastKept.time < EVERY_MS) tooSoon = fix
+  else void keepFix(user, fix)
 })
+
+async function keepFix(user: string, fix: Fix): Promise<void> {
+  lastKept = fix
+  tooSoon = null
+  await putFix(await store(), user, fix)
+  await count()
+}
 
 async function count(): Promise<void> {
   fixesWaiting.value = await (await store()).count('fixes')
 }
 
-/** Sends what waits, oldest first; a batch that the hub will not have is dropped, for it would block all after it. */
+/**
+ * Sends what waits, oldest first; a batch that the hub will not have is dropped, for it would block all after it. Nothing
+ * goes while the switch itself is on its way: to the hub these would be positions of somebody off shift.
+ */
 export async function sendFixes(): Promise<void> {
   const user = me.value?.username
-  if (user === undefined || sending) return
+  if (user === undefined || sending || rows.value.some((row) => row.kind === 'shift' && row.state === 'waiting')) return
   sending = true
   try {
     const db = await store()
+    if (tooSoon !== null && onShift.value) await keepFix(user, tooSoon)
     for (;;) {
       const { keys, fixes } = await someFixes(db, user, BATCH_MAX)
       if (fixes.length === 0) break
