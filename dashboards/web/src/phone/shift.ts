@@ -8,10 +8,12 @@ import { get, request, type Fix } from './api'
 import { me } from './me'
 import { put, rows, store } from './outbox/outbox'
 import { dropFixes, keep, kept, putFix, someFixes } from './outbox/store'
-import { onFix, watchPlace } from './place'
+import { freshFix, onFix, watchPlace } from './place'
 
 /** A fix is kept when so much time went by, or so much ground. */
 const EVERY_MS = 10_000
+/** Who stands still is told nothing by the browser; after so long the place is asked for, lest the unit seem lost. */
+const STILL_MS = 30_000
 const BATCH_MAX = 100
 const SEND_EVERY_MS = 15_000
 
@@ -25,8 +27,6 @@ watch(keepAwake, (on) => {
 })
 
 let lastKept: Fix | null = null
-/** The newest fix that came too soon after the last: who then stands still brings no other. */
-let tooSoon: Fix | null = null
 let timer = 0
 let lock: WakeLockSentinel | null = null
 let sending = false
@@ -61,21 +61,28 @@ async function set(on: boolean, at: number | null): Promise<void> {
 export async function switchShift(on: boolean): Promise<void> {
   await put({ kind: 'shift', path: '/api/v1/me/shift', body: { on }, title: '', act: on ? 'on' : 'off' })
   await set(on, Date.now())
+  if (on) void keepStill()
   if (on) void navigator.storage?.persist?.()
 }
 
 onFix((fix) => {
-  const user = me.value?.username
-  if (!onShift.value || user === undefined) return
-  if (lastKept !== null && fix.time - lastKept.time < EVERY_MS) tooSoon = fix
-  else void keepFix(user, fix)
+  if (onShift.value && (lastKept === null || fix.time - lastKept.time >= EVERY_MS)) void keepFix(fix)
 })
 
-async function keepFix(user: string, fix: Fix): Promise<void> {
+async function keepFix(fix: Fix): Promise<void> {
+  const user = me.value?.username
+  if (user === undefined) return
   lastKept = fix
-  tooSoon = null
   await putFix(await store(), user, fix)
   await count()
+}
+
+/** Keeps the place of somebody on shift of whom no fix was kept for long, or none since the switch. */
+async function keepStill(): Promise<void> {
+  const now = Date.now()
+  if (!onShift.value || (lastKept !== null && now - lastKept.time < STILL_MS)) return
+  const fix = await freshFix(STILL_MS, 5_000, now)
+  if (fix !== null && onShift.value && now - fix.time < STILL_MS && fix.time > (lastKept?.time ?? 0)) await keepFix(fix)
 }
 
 async function count(): Promise<void> {
@@ -92,7 +99,7 @@ export async function sendFixes(): Promise<void> {
   sending = true
   try {
     const db = await store()
-    if (tooSoon !== null && onShift.value) await keepFix(user, tooSoon)
+    await keepStill()
     for (;;) {
       const { keys, fixes } = await someFixes(db, user, BATCH_MAX)
       if (fixes.length === 0) break
