@@ -100,3 +100,18 @@ async fn every_reference_of_the_interface_document_leads_somewhere() {
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
 }
+
+/// Two calls of one name are one call to whoever makes types from the document.
+#[tokio::test]
+async fn every_call_of_the_interface_document_has_a_name_of_its_own() {
+    let hub = Hub::start().await;
+    let (_, document) = hub.get("", "/api/openapi.json").await;
+    let calls = document["paths"].as_object().expect("paths").values();
+    let names: Vec<&str> = calls
+        .flat_map(|methods| methods.as_object().expect("methods").values())
+        .map(|call| call["operationId"].as_str().expect("a name"))
+        .collect();
+    let distinct: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+    assert!(names.len() > 80);
+    assert_eq!(names.len(), distinct.len(), "two calls share a name");
+}

@@ -57,7 +57,7 @@ use utoipa::{Modify, OpenApi};
         greenhub_model::dispatch::StaffView, greenhub_model::dispatch::Candidate, greenhub_model::dispatch::Plan,
         greenhub_model::dispatch::Duplicate,
     )),
-    modifiers(&Security),
+    modifiers(&Security, &Names),
     security(("bearer" = []), ("cookie" = []))
 )]
 pub struct Document;
@@ -74,6 +74,32 @@ impl Modify for Security {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+/// Each call is named by its method and path. The names of handlers repeat (`list`, `show`), and programs made from a
+/// document in which two calls share a name mix them up.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            let place = path.trim_start_matches("/api").trim_start_matches("/v1").replace(['{', '}'], "");
+            let place = place.trim_matches('/').replace(['/', '-', '.'], "_");
+            let calls = [
+                ("get", &mut item.get),
+                ("head", &mut item.head),
+                ("post", &mut item.post),
+                ("put", &mut item.put),
+                ("patch", &mut item.patch),
+                ("delete", &mut item.delete),
+            ];
+            for (method, call) in calls {
+                if let Some(call) = call {
+                    call.operation_id = Some(format!("{method}_{place}"));
+                }
+            }
+        }
     }
 }
 

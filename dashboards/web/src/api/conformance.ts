@@ -8,7 +8,7 @@
 import type { Reads, Writes } from './client'
 import type { components, paths } from './schema'
 import type * as Changes from './change'
-import type { Whole } from './dispatch'
+import type { Whole } from './document'
 import type { DispatchReads, DispatchWrites } from './orders'
 import type * as Reports from './report'
 import type * as Ours from './types'

@@ -1,19 +1,5 @@
-/**
- * The vocabulary of dispatch, taken as it is from the server's own document: nothing here is written twice.
- *
- * Members that may be null are optional in the document; the server always sends them, hence `Whole`. Forms and acts that
- * a page sends keep their optional members.
- */
-import type { components } from './schema'
-
-type Schemas = components['schemas']
-
-/** What the server sends: every member is there. */
-export type Whole<T> = T extends readonly unknown[]
-  ? { [K in keyof T]: Whole<T[K]> }
-  : T extends object
-    ? { [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }
-    : T
+/** The vocabulary of dispatch, taken as it is from the server's own document: nothing here is written twice. */
+import type { Schemas, Whole } from './document'
 
 export type OrderState = Schemas['OrderState']
 export type OrderSource = Schemas['OrderSource']
@@ -27,17 +13,16 @@ export type DutyState = Schemas['DutyState']
 export type Order = Whole<Schemas['Order']>
 export type OrderClock = Whole<Schemas['Clock']>
 export type OrderDetail = Whole<Schemas['OrderDetail']>
-export type OrderEntry = Whole<Omit<Schemas['OrderEntry'], 'event'>> & { event: OrderEvent | null }
+export type OrderEntry = Whole<Schemas['OrderEntry']>
 export type PendingWish = NonNullable<Order['pending']>
 export type Attachment = Schemas['Attachment']
 export type Assignee = Schemas['Assignee']
-export type OrderEvent = Exclude<Schemas['OrderEvent'], { act: 'amend' }> | { act: 'amend'; patch: CasePatch; reason: string }
+export type OrderEvent = Schemas['OrderEvent']
 export type ActName = OrderEvent['act']
 export type SiteFinding = Schemas['SiteFinding']
 export type Wish = Schemas['Wish']
 export type CaseForm = Schemas['CaseForm']
-/** All members are optional: the document's defaults make them look otherwise. */
-export type CasePatch = Partial<Schemas['CasePatch']>
+export type CasePatch = Schemas['CasePatch']
 export type SplitPart = Schemas['SplitPart']
 export type DispatchRules = Schemas['DispatchRules']
 export type LimitLine = Schemas['LimitLine']

@@ -1,96 +1,38 @@
-/** The calls of dispatch: what is asked and what comes back. `client.ts` joins them to the others. */
-import type {
-  Attachment,
-  Candidate,
-  CaseForm,
-  CodeEntry,
-  DispatchRules,
-  Duplicate,
-  Order,
-  OrderDetail,
-  OrderEntry,
-  OrderEvent,
-  Plan,
-  StaffView,
-} from './dispatch'
-import type { components } from './schema'
-import type { Alarm, Page } from './types'
+/** The calls of dispatch, by name only: what is asked and what comes back is the document's. `client.ts` joins them to the others. */
+import type { Attachment, OrderDetail } from './dispatch'
+import type { ReadOf, Schemas, Whole, WriteOf } from './document'
+import type { Alarm } from './types'
 
-interface ById {
-  path: { id: string }
-}
-
-/** Which orders; lists are words joined by commas. */
-export interface OrderFilter {
-  state?: string
-  priority?: string
-  source?: string
-  assignee?: string
-  team?: string
-  kind?: string
-  sub_district?: string
-  q?: string
-  overdue?: boolean
-  late_first?: boolean
-  created_from?: number
-  created_to?: number
-  cursor?: string
-  limit?: number
-}
-
-/** One order with all that belongs to it. */
-export type OrderThread = Omit<OrderDetail, 'alarm' | 'entries' | 'children' | 'duplicates'> & {
-  alarm: Alarm | null
-  entries: OrderEntry[]
-  children: Order[]
-  duplicates: number
-}
-
-export type RulesAnswer = Omit<components['schemas']['DispatchRulesAnswer'], 'rules'> & { rules: DispatchRules }
-export type BulkOutcome = components['schemas']['ActAnswer']
-
-/** Figures of a period; shares are 0 to 1, absent where there is nothing to divide by. */
-export type OrderFigures = Record<
-  | 'reported' | 'filed' | 'dispatched' | 'dispatched_right' | 'due' | 'handled' | 'handled_in_time' | 'handled_late'
-  | 'overdue' | 'close_due' | 'closed' | 'closed_in_time' | 'checked' | 'reworked',
-  number
-> &
-  Record<'filed_share' | 'dispatched_right_share' | 'handled_in_time_share' | 'closed_in_time_share' | 'reworked_share' | 'handling_hours', number | null>
-
-export interface OrderStatistics {
-  from: number
-  to: number
-  total: OrderFigures
-  rows: { key: string; label: string; figures: OrderFigures }[]
-  complete: boolean
-}
+/** One order with all that belongs to it; an alarm leaves out `folded_under` where nothing explains it. */
+export type OrderThread = Omit<OrderDetail, 'alarm'> & { alarm: Alarm | null }
+/** Figures of a period; shares are 0 to 1, null where there is nothing to divide by. */
+export type OrderFigures = Whole<Schemas['OrderFigures']>
 
 /** What statistics count by. */
-export const STAT_GROUPS = ['team', 'kind', 'sub_district', 'assignee', 'source', 'day'] as const
-export type StatGroup = (typeof STAT_GROUPS)[number]
+export type StatGroup = Schemas['StatisticsBy']
+export const STAT_GROUPS: readonly StatGroup[] = ['team', 'kind', 'sub_district', 'assignee', 'source', 'day']
 
-export interface DispatchReads {
-  '/api/v1/orders': { answer: Page<Order>; query: OrderFilter }
-  '/api/v1/orders/{id}': { answer: OrderThread; query: object } & ById
-  '/api/v1/orders/{id}/acts/allowed': { answer: string[]; query: object } & ById
-  '/api/v1/orders/{id}/candidates': { answer: Candidate[]; query: object } & ById
-  '/api/v1/orders/{id}/duplicates': { answer: Duplicate[]; query: object } & ById
-  '/api/v1/orders/statistics': { answer: OrderStatistics; query: { from: number; to: number; by?: StatGroup } }
-  '/api/v1/staff': { answer: StaffView[]; query: object }
-  '/api/v1/dispatch/rules': { answer: RulesAnswer; query: object }
-  '/api/v1/dispatch/rules/versions': { answer: Page<RulesAnswer>; query: { limit?: number; cursor?: string } }
-  '/api/v1/dispatch/codes': { answer: CodeEntry[]; query: { q?: string; scheme?: string; category?: string } }
+export type DispatchReads = {
+  [P in
+    | '/api/v1/orders'
+    | '/api/v1/orders/{id}'
+    | '/api/v1/orders/{id}/acts/allowed'
+    | '/api/v1/orders/{id}/candidates'
+    | '/api/v1/orders/{id}/duplicates'
+    | '/api/v1/orders/statistics'
+    | '/api/v1/staff'
+    | '/api/v1/dispatch/rules'
+    | '/api/v1/dispatch/rules/versions'
+    | '/api/v1/dispatch/codes']: ReadOf<P>
 }
 
-export interface DispatchWrites {
-  'POST /api/v1/orders': { body: { request_id: string; form: CaseForm; file?: boolean; at?: number }; answer: Order }
-  'POST /api/v1/orders/{id}/acts': {
-    body: { request_id: string; event: OrderEvent; done_at?: number; version?: number }
-    answer: Order
-  } & ById
-  'POST /api/v1/orders/acts': { body: { request_id: string; orders: string[]; event: OrderEvent }; answer: BulkOutcome[] }
-  'POST /api/v1/orders/plan': { body: { orders?: string[] }; answer: Plan }
-  'PUT /api/v1/dispatch/rules': { body: DispatchRules; answer: RulesAnswer }
+export type DispatchWrites = {
+  [K in
+    | 'POST /api/v1/orders'
+    | 'POST /api/v1/orders/{id}/acts'
+    | 'POST /api/v1/orders/acts'
+    | 'POST /api/v1/orders/plan'
+    | 'PUT /api/v1/dispatch/rules']: WriteOf<K>
 }
 
 /** Where the picture of an attachment is. */

@@ -3,64 +3,36 @@
  * changes something goes through the outbox and nowhere else, except the session.
  */
 import { ApiError, queryText } from '@/api/client'
-import type { Order, OrderDetail, OrderState, Whole } from '@/api/dispatch'
-import type { components } from '@/api/schema'
-import type { Alarm, District, Page, Session, SessionUser } from '@/api/types'
-
-type Schemas = components['schemas']
+import type { AttachmentRole, CaseKind, CodeEntry, Order, OrderDetail, OrderEntry, OrderEvent, OrderState } from '@/api/dispatch'
+import type { ReadOf, Schemas, Whole } from '@/api/document'
+import type { District, Session, SessionUser } from '@/api/types'
 
 export { ApiError }
-export type { Alarm, District, Order, OrderState, Page, SessionUser }
+export type { AttachmentRole, CaseKind, CodeEntry, District, Order, OrderEntry, OrderEvent, OrderState, SessionUser }
 
-export type AttachmentRole = Schemas['AttachmentRole']
-export type CaseKind = Schemas['CaseKind']
-export type CodeEntry = Whole<Schemas['CodeEntry']>
-export type OrderEntry = Whole<Schemas['OrderEntry']>
-export type OrderEvent = Schemas['OrderEvent']
 /** An order and how it went. */
 export type OrderTrace = OrderDetail
 /** What opens an order and what acts on one; key and photos are the outbox's to add. */
 export type NewOrder = Omit<Schemas['NewOrder'], 'request_id'>
 export type NewAct = Omit<Schemas['NewAct'], 'request_id'>
-
-export interface Message {
-  id: number
-  order: string | null
-  title: string
-  text: string
-  at: number
-  read_at: number | null
-}
-
-export interface ShiftView {
-  on: boolean
-  since: number | null
-}
-
+export type Message = Whole<Schemas['OrderMessage']>
+/** A position; a phone always knows how good it is. */
+export type Fix = Schemas['PhoneFix'] & { accuracy_m: number }
 /** Figures of a period, by the definitions of the desk's own. */
-export interface OwnStatistics {
-  total: Record<string, number | null>
-}
+export type OwnStatistics = Whole<Schemas['OrderStatistics']>
 
-export interface Fix {
-  time: number
-  lon: number
-  lat: number
-  accuracy_m: number
-  speed_kmh?: number
-  heading_deg?: number
-  sos?: boolean
-}
-
-export interface PhoneReads {
-  '/api/v1/session': { answer: SessionUser; query: object }
-  '/api/v1/orders': { answer: Page<Order>; query: { assignee?: string; state?: string; limit?: number; cursor?: string } }
-  '/api/v1/orders/{id}': { answer: OrderTrace; query: object }
-  '/api/v1/orders/{id}/acts/allowed': { answer: string[]; query: object }
-  '/api/v1/dispatch/codes': { answer: CodeEntry[]; query: { q?: string; category?: string } }
-  '/api/v1/me/shift': { answer: ShiftView; query: object }
-  '/api/v1/me/messages': { answer: Page<Message>; query: { unread?: boolean; limit?: number } }
-  '/api/v1/me/statistics': { answer: OwnStatistics; query: { from: number; to: number } }
+export type PhoneReads = {
+  [P in
+    | '/api/v1/session'
+    | '/api/v1/orders'
+    | '/api/v1/orders/{id}'
+    | '/api/v1/orders/{id}/acts/allowed'
+    | '/api/v1/dispatch/codes'
+    | '/api/v1/me/shift'
+    | '/api/v1/me/messages'
+    | '/api/v1/me/statistics']: ReadOf<P>
+} & {
+  /** GeoJSON, which the document names and does not spell out. */
   '/api/v1/map/district': { answer: District; query: object }
 }
 
