@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { i18n } from '@/i18n'
 import { applied, at, merge, ordered, sendable } from './document'
-import { addRow, listRows, linksOf, linkRows, linksText, problemsOf, withLinks, withoutRow, withRow } from './lists'
+import { addRow, LISTS, listRows, linksOf, linkRows, linksText, problemsOf, withLinks, withMember, withoutMembers, withoutRow, withRow, type Field } from './lists'
 import { bounds, insertAt, mapOf, pathOf } from './plan'
-import { LISTS, type Field } from './lists'
 import { kindOf, turned, WATCHES } from './watch'
 
 const rules = {
@@ -110,5 +109,36 @@ describe('watches and fences', () => {
     expect(bounds([], 0)).toBeNull()
     expect(pathOf([[[0, 0], [0.1, 0], [5, 5]]], (a, b) => [a, b], 1)).toBe('M0.0 0.0L5.0 5.0')
     expect(insertAt([[0, 0], [1, 0], [1, 1], [0, 1]], [0.5, -0.1])).toEqual([[0, 0], [0.5, -0.1], [1, 0], [1, 1], [0, 1]])
+  })
+})
+
+describe('weights of the priority', () => {
+  it('begin a list that is not there yet, and have no id of their own', () => {
+    const made = addRow({ priority: {} }, new Map(), 'redundancy')
+    expect([...made.edits.values()]).toEqual([{ op: 'add', path: '/priority/redundancy/-', value: { title: '', members: [], codes: [], points: [{ lost: 1, points: 5 }] } }])
+    expect(sendable({ priority: {} }, made.edits.values())).toEqual([{ op: 'add', path: '/priority/redundancy', value: [{ title: '', members: [], codes: [], points: [{ lost: 1, points: 5 }] }] }])
+    const [row] = listRows({ priority: {} }, made.edits, 'redundancy')
+    expect(problemsOf([row!], row!, 'redundancy', [{ path: 'priority.redundancy[0].members', text: '少' }])).toEqual([{ member: 'members', text: '少' }])
+  })
+})
+
+describe('rows under a name', () => {
+  const rules = { types: { light: { SUPPLY_LOSS: { title: '失电', cause: '', at_least: null, weights: { safety: 0 } } } }, defaults: { light: { title: '灯' } } }
+
+  it('are edited member by member, by the paths of the tables of cells', () => {
+    const key = '/types/light/SUPPLY_LOSS'
+    const edits = withMember(rules, withMember(rules, new Map(), key, 'cause', '跳闸'), key, 'weights.safety', 2)
+    expect([...edits.keys()]).toEqual([`${key}/cause`, `${key}/weights/safety`])
+    const [row] = listRows(rules, edits, 'texts')
+    expect(row).toMatchObject({ key, class: 'light', state: 'changed', row: { title: '失电', cause: '跳闸', weights: { safety: 2 } } })
+    expect(problemsOf([row!], row!, 'texts', [{ path: 'types.light.SUPPLY_LOSS.cause', text: '长' }])).toEqual([{ member: 'cause', text: '长' }])
+    expect(withoutMembers(edits, key).size).toBe(0)
+  })
+
+  it('leave no edit where the value is as it was', () => {
+    expect(withMember(rules, new Map(), '/types/light/SUPPLY_LOSS', 'at_least', undefined).size).toBe(0)
+    expect(withMember(rules, new Map(), '/defaults/light', 'title', '灯').size).toBe(0)
+    expect(withMember(rules, new Map(), '/defaults/light', 'cause', '')).toEqual(new Map([['/defaults/light/cause', { op: 'add', path: '/defaults/light/cause', value: '' }]]))
+    expect(listRows(rules, new Map(), 'defaults').map((one) => [one.class, one.state])).toEqual([['light', 'same']])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DispatchRules } from '@/api/dispatch'
-import { addRow, listOfText, placeOf, problemsAt, putRow, raiseRow, removeRow, rowsOf, setCell } from './rulesTable'
+import { addRow, listOfText, placeOf, problemsAt, putRow, raiseRow, removeRow, rowsOf, setCell, withKind } from './rulesTable'
 
 const rules = {
   version: 3,
@@ -55,4 +55,22 @@ test.each([
   ['别的一句话', ''],
 ])('the sentence %s belongs to %s', (text, path) => {
   expect(placeOf(text, rules)).toBe(path)
+})
+
+describe('kinds of cases that alarms are opened as', () => {
+  const kind = { scheme: 'gbt47678-2026', category: 'matter', code: '06042' } as const
+
+  test('come, change and go without touching the others', () => {
+    const rules = { alarm_kinds: { BIN_FULL: kind }, class_kinds: {} } as unknown as DispatchRules
+    const more = withKind(rules, 'alarm_kinds', 'SOS', { ...kind, code: '1' })
+    expect(Object.keys(more.alarm_kinds ?? {})).toEqual(['BIN_FULL', 'SOS'])
+    expect(withKind(more, 'alarm_kinds', 'SOS', null).alarm_kinds).toEqual(rules.alarm_kinds)
+    expect(rules.class_kinds).toEqual({})
+  })
+
+  test('take the sentence that names them', () => {
+    const rules = { alarm_kinds: { SOS: kind }, class_kinds: { light: kind } } as unknown as DispatchRules
+    expect(placeOf('告警 SOS 的案件类别不可用：没有代码', rules)).toBe('alarm_kinds.SOS')
+    expect(placeOf('告警 light 的案件类别不可用：没有代码', rules)).toBe('class_kinds.light')
+  })
 })

@@ -2,7 +2,7 @@
  * The dispatch rules as tables that a person edits: for each part its columns, how a cell reads and what an edit makes of
  * the document. Pure: a document goes in, a new one comes out, the old one stays as it was.
  */
-import type { DispatchRules } from '@/api/dispatch'
+import type { CaseKind, DispatchRules } from '@/api/dispatch'
 
 export type Cell = 'text' | 'number' | 'list' | 'flag' | 'choice' | 'choices' | 'time' | 'day'
 
@@ -138,6 +138,12 @@ export function putRow(rules: DispatchRules, part: PartName, index: number, row:
   return withRows(rules, part, rowsOf(rules, part).map((one, i) => (i === index ? row : one)))
 }
 
+/** The rules with a kind of case for an alarm code or a class; null takes it out. */
+export function withKind(rules: DispatchRules, part: 'alarm_kinds' | 'class_kinds', key: string, kind: CaseKind | null): DispatchRules {
+  const { [key]: _, ...rest } = (rules[part] ?? {}) as Record<string, CaseKind>
+  return { ...rules, [part]: kind === null ? rest : { ...rest, [key]: kind } }
+}
+
 export interface Placed {
   path: string
   text: string
@@ -177,6 +183,9 @@ export function placeOf(text: string, rules: DispatchRules): string {
   }
   const rule = /^自动立案规则「(.*?)」/.exec(text)
   if (rule !== null) return `review[${(rules.review ?? []).findIndex((one) => one.name === rule[1])}].name`
+  const kind = /^告警 (\S+) 的案件类别/.exec(text)?.[1]
+  if (kind !== undefined) return `${kind in (rules.class_kinds ?? {}) ? 'class_kinds' : 'alarm_kinds'}.${kind}`
+  if (text.includes('alarm_kinds')) return 'alarm_kinds'
   if (text.includes('notices')) return 'notices'
   if (text.startsWith('时限表')) return 'limits'
   return text.startsWith('值班表') ? 'roster' : ''

@@ -346,7 +346,7 @@ const dispatch: typeof zh = {
     who: { assignee: 'Assignee', backup: 'Backup', lead: 'Team lead', desk: 'Desk' },
     area: { name: 'Area', cells: 'Sub-districts or cells' },
     list: 'Separate with commas; empty means all',
-    kinds: { alarm: 'Alarm code', class: 'Device class', scheme: 'Code list', category: 'Component/matter', code: 'Code' },
+    kinds: { hint: 'The kind of case an alarm is opened as: by its code; codes that are not listed go by the class of the device.', none: 'no kind', kind: 'Kind of case', newCode: 'New alarm code', alarm: 'Alarm code', class: 'Device class', scheme: 'Code list', category: 'Component/matter', code: 'Code' },
 takeUp: 'Take up as a draft',
         at: '{by} at {time}',
   },
