@@ -167,7 +167,13 @@ fn happen(order: &Order, next: &mut Order, act: &OrderAct, at: i64, rules: &Rule
         }
         E::Assign { to, reason } => {
             note(reason)?;
-            give(next, to, rules)?;
+            match to {
+                Some(to) => give(next, to, rules)?,
+                None if order.assignee.is_none() && order.team.is_none() => {
+                    return Err(invalid("还没有指派给任何人或班组，无需收回；请选择派给谁"));
+                }
+                None => (next.assignee, next.team) = (None, None),
+            }
         }
         E::Dispatch { to, reason } => dispatch(order, next, (to.as_ref(), reason), (by, at), rules)?,
         E::Recall { reason } => {

@@ -124,7 +124,7 @@ fn samples() -> Vec<OrderEvent> {
         OrderEvent::Merge { into: other.clone(), reason: why() },
         OrderEvent::Unmerge { reason: why() },
         OrderEvent::Split { parts: vec![part(), part()], reason: why() },
-        OrderEvent::Assign { to: Assignee::Team { team: "crew".into() }, reason: text() },
+        OrderEvent::Assign { to: Some(Assignee::Team { team: "crew".into() }), reason: text() },
         to_crew(),
         OrderEvent::Recall { reason: text() },
         OrderEvent::Accept,
@@ -265,6 +265,19 @@ fn refusals_say_in_words_what_is_the_matter() {
         assert!(matches!(refusal(&done, clerk(), blank), OrderRefusal::Invalid { .. }));
     }
     assert!(serde_json::to_value(&taken).expect("JSON")["refusal"] == "taken");
+}
+
+#[test]
+fn an_assignment_is_taken_back_to_nobody_and_only_where_there_is_one() {
+    let meant = |to| OrderEvent::Assign { to, reason: String::new() };
+    let crew = Some(Assignee::Team { team: "crew".into() });
+    let order = after(&[(dispatcher(), meant(crew.clone())), (dispatcher(), meant(None))]);
+    assert_eq!((order.assignee, order.team, order.state), (None, None, OrderState::Filed));
+    let refusal = step(&opened(true), &act(dispatcher(), AT, meant(None)), &rules()).expect_err("nobody has it");
+    assert!(refusal.to_string().contains("无需收回"), "{refusal}");
+    let told: OrderEvent =
+        serde_json::from_str(r#"{"act":"assign","to":{"to":"team","team":"crew"}}"#).expect("as stored");
+    assert_eq!(told, meant(crew));
 }
 
 #[test]

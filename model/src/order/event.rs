@@ -67,8 +67,9 @@ pub enum OrderEvent {
     },
     /// 指派: meant for somebody; nobody is told yet.
     Assign {
-        /// Whom.
-        to: Assignee,
+        /// Whom; missing: nobody, what was meant is taken back.
+        #[serde(default)]
+        to: Option<Assignee>,
         /// Why, where it is not the first proposal.
         #[serde(default)]
         reason: String,

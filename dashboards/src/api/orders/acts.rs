@@ -118,7 +118,7 @@ pub async fn act(
 /// Whoever gives an order to somebody else than the first proposal says why. An order that is on its way already is the
 /// life cycle's to judge, so that a request sent twice is answered as before.
 async fn explained(state: &AppState, id: &OrderId, event: &OrderEvent) -> Result<(), Problem> {
-    let (OrderEvent::Assign { to, reason } | OrderEvent::Dispatch { to: Some(to), reason }) = event else {
+    let (OrderEvent::Assign { to: Some(to), reason } | OrderEvent::Dispatch { to: Some(to), reason }) = event else {
         return Ok(());
     };
     let waits = state.orders.get(id).await?.filter(|order| order.state == OrderState::Filed);

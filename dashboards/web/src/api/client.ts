@@ -224,19 +224,23 @@ interface Options {
   signal?: AbortSignal
   /** Only if what is there still has this version. */
   ifMatch?: number
+  /** A piece of a file: from where on it is. */
+  offset?: number
 }
 
-async function call(method: string, url: string, body: unknown, { quiet, signal, ifMatch }: Options): Promise<unknown> {
+async function call(method: string, url: string, body: unknown, { quiet, signal, ifMatch, offset }: Options): Promise<unknown> {
   const headers: Record<string, string> = { Accept: 'application/json' }
+  const bytes = body instanceof Blob
   if (ifMatch !== undefined) headers['If-Match'] = String(ifMatch)
   if (method !== 'GET') headers['X-Greenhub-Request'] = '1'
-  if (body !== null && body !== undefined) headers['Content-Type'] = 'application/json'
+  if (offset !== undefined) headers['Upload-Offset'] = String(offset)
+  if (body !== null && body !== undefined) headers['Content-Type'] = bytes ? 'application/offset+octet-stream' : 'application/json'
   let response: Response
   try {
     response = await fetch(url, {
       method,
       headers,
-      body: body === null || body === undefined ? undefined : JSON.stringify(body),
+      body: body === null || body === undefined ? undefined : bytes ? body : JSON.stringify(body),
       credentials: 'same-origin',
       signal,
     })
@@ -291,4 +295,30 @@ export async function write<K extends keyof Writes>(
   const path = templated ? (rest[0] as Record<string, string>) : undefined
   const options = (templated ? rest[1] : rest[0]) as Options | undefined
   return (await call(method, fill(template, path), body, options ?? {})) as Writes[K]['answer']
+}
+
+/** A piece of a file that goes in one request. */
+const PIECE_BYTES = 1024 * 1024
+/** So often an upload that broke off goes on from where the server stands. */
+const TURNS_MAX = 4
+
+/** Sends a file; the answer is its name in acts. The same key again is the same upload, so what broke off goes on. */
+export async function upload(file: File, key: string): Promise<string> {
+  const form = { request_id: key, name: file.name, size: file.size, media_type: file.type || 'application/octet-stream' }
+  for (let turn = 1; ; turn += 1) {
+    try {
+      const begun = await write('POST /api/v1/files', form)
+      if (begun.file !== null) return begun.file
+      for (let offset = begun.offset; offset < file.size; offset += PIECE_BYTES) {
+        const answer = await call('PATCH', `/api/v1/files/uploads/${encodeURIComponent(begun.upload)}`, file.slice(offset, offset + PIECE_BYTES), { offset })
+        const whole = (answer as { file?: string | null } | null)?.file
+        if (typeof whole === 'string') return whole
+      }
+      throw new ApiError(409, '')
+    } catch (error) {
+      // No network, or the server stands elsewhere than we thought: it says where when it is asked again.
+      const again = error instanceof ApiError && [0, 404, 409].includes(error.status) && turn < TURNS_MAX
+      if (!again) throw error
+    }
+  }
 }

@@ -32,6 +32,7 @@ export type DispatchWrites = {
     | 'POST /api/v1/orders/{id}/acts'
     | 'POST /api/v1/orders/acts'
     | 'POST /api/v1/orders/plan'
+    | 'POST /api/v1/files'
     | 'PUT /api/v1/dispatch/rules']: WriteOf<K>
 }
 

@@ -2,9 +2,9 @@
  * What each act asks of a person, and the act that comes of it. Pure: a form is a few words and choices, an act is what
  * the server takes; what is missing is a key of the words, not an exception.
  */
-import type { ActName, OrderEvent, SiteFinding, Wish } from '@/api/dispatch'
+import type { ActName, Attachment, AttachmentRole, OrderEvent, SiteFinding, Wish } from '@/api/dispatch'
 
-export type ActField = 'text' | 'reason' | 'level' | 'user' | 'until' | 'finding'
+export type ActField = 'text' | 'reason' | 'level' | 'user' | 'until' | 'finding' | 'photos'
 
 export interface ActForm {
   fields: readonly ActField[]
@@ -21,7 +21,7 @@ export const ACT_FORMS: Record<OfferedAct, ActForm> = {
   file: { fields: ['text'], needs: [] },
   reject: { fields: ['reason'], needs: ['reason'], grave: true },
   verify: { fields: ['user', 'text'], needs: ['user'] },
-  verified: { fields: ['finding', 'text'], needs: ['finding'] },
+  verified: { fields: ['finding', 'text', 'photos'], needs: ['finding'] },
   unmerge: { fields: ['reason'], needs: ['reason'] },
   dispatch: { fields: [], needs: [] },
   recall: { fields: ['reason'], needs: [] },
@@ -32,16 +32,21 @@ export const ACT_FORMS: Record<OfferedAct, ActForm> = {
   approve: { fields: ['text'], needs: [] },
   deny: { fields: ['reason'], needs: ['reason'] },
   resume: { fields: ['reason'], needs: [] },
-  pass: { fields: ['text'], needs: [] },
-  rework: { fields: ['reason'], needs: ['reason'] },
+  pass: { fields: ['text', 'photos'], needs: [] },
+  rework: { fields: ['reason', 'photos'], needs: ['reason'] },
   close: { fields: ['reason'], needs: ['reason'], grave: true },
   cancel: { fields: ['reason'], needs: ['reason'], grave: true },
   supervise: { fields: ['level', 'text'], needs: ['text'] },
   urge: { fields: ['text'], needs: [] },
-  comment: { fields: ['text'], needs: ['text'] },
+  comment: { fields: ['text', 'photos'], needs: ['text'] },
   delay: { fields: ['until', 'reason'], needs: ['until', 'reason'] },
   suspend: { fields: ['until', 'reason'], needs: ['reason'] },
   appeal: { fields: ['reason'], needs: ['reason'] },
+}
+
+/** What the photos of an act show. */
+export function photoRole(name: OfferedAct): AttachmentRole {
+  return name === 'comment' ? 'other' : 'check'
 }
 
 /** In the order in which they are offered. */
@@ -65,10 +70,11 @@ export interface ActValues {
   /** Unix ms. */
   until: number | null
   finding: SiteFinding | ''
+  photos: readonly Attachment[]
 }
 
 export function emptyValues(): ActValues {
-  return { text: '', reason: '', level: 1, user: '', until: null, finding: '' }
+  return { text: '', reason: '', level: 1, user: '', until: null, finding: '', photos: [] }
 }
 
 /** The first field that must still be filled. */
@@ -89,7 +95,7 @@ export function eventOf(name: OfferedAct, values: ActValues): OrderEvent {
     case 'verify':
       return { act: name, user: values.user, text }
     case 'verified':
-      return { act: name, finding: values.finding === '' ? 'unknown' : values.finding, text, attachments: [] }
+      return { act: name, finding: values.finding === '' ? 'unknown' : values.finding, text, attachments: [...values.photos] }
     case 'accept':
       return { act: name }
     case 'arrive':
@@ -105,9 +111,9 @@ export function eventOf(name: OfferedAct, values: ActValues): OrderEvent {
     case 'finish':
     case 'pass':
     case 'comment':
-      return { act: name, text, attachments: [] }
+      return { act: name, text, attachments: [...values.photos] }
     case 'rework':
-      return { act: name, reason, attachments: [] }
+      return { act: name, reason, attachments: [...values.photos] }
     case 'reject':
     case 'unmerge':
     case 'recall':

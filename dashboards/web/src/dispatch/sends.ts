@@ -86,15 +86,26 @@ export async function assign(order: Order, to: Assignee, reason = ''): Promise<O
   const kept = await send(order.id, { act: 'assign', to, reason }, order.version)
   if (kept === null) return null
   const before = heldBy(order)
-  undo.value = null
-  if (before !== null) {
-    offer({
-      orders: [order.id],
-      text: t('dispatch.undo.did', { act: t('dispatch.act.assign'), to: `${assigneeName(to)} ← ${order.title}` }),
-      event: () => ({ act: 'assign', to: before, reason: t('dispatch.undo.reason') }),
-      until: Date.now() + UNDO_MS,
-    })
-  }
+  offer({
+    orders: [order.id],
+    text: t('dispatch.undo.did', { act: t('dispatch.act.assign'), to: `${assigneeName(to)} ← ${order.title}` }),
+    event: () => ({ act: 'assign', to: before, reason: t('dispatch.undo.reason') }),
+    until: Date.now() + UNDO_MS,
+  })
+  return kept
+}
+
+/** What was meant for somebody is nobody's again. */
+export async function unassign(order: Order): Promise<Order | null> {
+  const before = heldBy(order)
+  const kept = await send(order.id, { act: 'assign', to: null, reason: t('dispatch.undo.reason') }, order.version)
+  if (kept === null || before === null) return kept
+  offer({
+    orders: [order.id],
+    text: t('dispatch.undo.freed', { from: assigneeName(before), title: order.title }),
+    event: () => ({ act: 'assign', to: before, reason: t('dispatch.undo.reason') }),
+    until: Date.now() + UNDO_MS,
+  })
   return kept
 }
 

@@ -246,6 +246,7 @@ const change: Words['change'] = {
   },
   harm: { '0': 'none', '1': 'slight', '2': 'serious', '3': 'grave' },
   day: { mon: 'Mon', tue: 'Tue', wed: 'Wed', thu: 'Thu', fri: 'Fri', sat: 'Sat', sun: 'Sun' },
+  restoreRow: 'Restore',
   everyDay: 'every day',
   noFloor: 'no floor',
   unnamed: '(no name)',

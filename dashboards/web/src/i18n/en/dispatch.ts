@@ -140,7 +140,10 @@ const dispatch: typeof zh = {
     more: 'More',
     noActs: 'Your role has nothing to do here',
   },
+  photo: { label: 'Photos', add: 'Add photos', sending: 'Uploading…', chosen: 'Photo {n}', take: 'Remove photo {n}' },
   candidates: {
+    held: 'Meant for {name}, who has not been told yet',
+    free: 'Take back',
     title: 'Whom to send',
     lead: 'A digit dispatches, Shift and digit assigns only',
     none: 'Nobody fits',
@@ -158,6 +161,7 @@ const dispatch: typeof zh = {
     send: 'Dispatch to the assigned one',
   },
   undo: {
+    freed: 'Taken back: {from} ← {title}',
     did: '{act}: {to}',
     take: 'Recall',
     key: 'z recalls',

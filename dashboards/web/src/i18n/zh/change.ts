@@ -244,6 +244,7 @@ const change = {
   },
   harm: { '0': '无', '1': '轻微', '2': '严重', '3': '重大' },
   day: { mon: '一', tue: '二', wed: '三', thu: '四', fri: '五', sat: '六', sun: '日' },
+  restoreRow: '还原',
   everyDay: '每天',
   noFloor: '不设下限',
   unnamed: '（未命名）',

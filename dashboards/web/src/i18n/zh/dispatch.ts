@@ -139,7 +139,10 @@ const dispatch = {
     more: '更多操作',
     noActs: '当前角色没有可做的操作',
   },
+  photo: { label: '照片', add: '添加照片', sending: '正在上传…', chosen: '照片 {n}', take: '移除照片 {n}' },
   candidates: {
+    held: '已指派给 {name}，还没有通知对方',
+    free: '收回指派',
     title: '派给谁',
     lead: '按数字键派遣，Shift+数字只指派',
     none: '没有合适的人员或班组',
@@ -157,6 +160,7 @@ const dispatch = {
     send: '派遣已指派的人',
   },
   undo: {
+    freed: '已收回指派：{from} ← {title}',
     did: '{act}：{to}',
     take: '撤回',
     key: '按 z 撤回',
