@@ -189,6 +189,7 @@ const dispatch: typeof zh = {
     orders: 'Open orders',
     noOrders: 'No open orders',
     showOffShift: 'Show off shift',
+    nobody: 'Nobody is on shift: they switch on in the phone app, or are put on the roster in the rules.',
     team: 'Team',
   },
   review: {

@@ -188,6 +188,7 @@ const dispatch = {
     orders: '在办派单',
     noOrders: '没有在办派单',
     showOffShift: '显示休班',
+    nobody: '现在没有人在岗：在手机上打开“在岗”，或在规则的值班表中排班。',
     team: '班组',
   },
   review: {
