@@ -204,3 +204,164 @@ test('a latched alarm is reset once its condition is gone, and a fold is undone 
   assert.deepEqual(errors, []);
   await context.close();
 });
+
+test('weights, stand-ins, default types and alarm texts are changed by forms, and the server speaks at the field', async () => {
+  const { page, context, errors } = await login(browser, url, { username: 'dispatcher', size: [1366, 768] });
+  await page.goto(`${url}/changes/new`);
+  const form = page.getByTestId('list-form');
+  const sheet = async (name, add = true) => {
+    await page.locator(`[data-table="${name}"]`).click();
+    if (add) await page.getByTestId('list-add').click();
+    await form.waitFor();
+  };
+  const fill = async (field, text) => {
+    await form.locator(`#f-${field}`).fill(text);
+    await form.locator(`#f-${field}`).press('Tab');
+  };
+  const problem = (field) => form.locator('.line').filter({ has: page.locator(`#f-${field}`) }).getByTestId('field-problem');
+  const clean = () => until('no problem left', async () => (await page.locator('.problem').count()) === 0);
+
+  await sheet('places');
+  await problem('title').waitFor();
+  await fill('title', '示范医院');
+  await fill('sub_district', '云杉示范街道');
+  await fill('points', '很多');
+  await problem('points').waitFor();
+  await fill('points', '12');
+  await clean();
+
+  await sheet('people');
+  await fill('title', '小学门口');
+  await fill('sub_district', '云杉示范街道');
+  for (const day of ['一', '五']) await form.locator('#f-days').getByRole('button', { name: day, exact: true }).click();
+  await fill('from', '07:00');
+  await clean();
+
+  await sheet('hours');
+  await fill('title', '午休');
+  await fill('from', '12:00');
+  await fill('to', '12:00');
+  await form.locator('.problem').waitFor();
+  await fill('to', '13:30');
+  await clean();
+
+  await sheet('redundancy');
+  await fill('title', '引风机');
+  await fill('members', 'FUR-1');
+  await problem('members').waitFor();
+  await fill('members', 'FUR-1, FUR-2, FUR-3');
+  await fill('codes', 'FURNACE_TEMP_LOW');
+  await form.getByTestId('lost-add').click();
+  await form.getByTestId('lost-table').locator('input').nth(2).fill('9');
+  await form.getByTestId('lost-table').locator('input').nth(2).press('Tab');
+  await problem('points').waitFor();
+  await form.getByTestId('lost-table').locator('input').nth(2).fill('2');
+  await form.getByTestId('lost-table').locator('input').nth(2).press('Tab');
+  await clean();
+  assert.deepEqual(await axe(page), []);
+  await page.screenshot({ path: join(screenshots, 'change-stand-ins.png'), fullPage: true });
+
+  await sheet('defaults', false);
+  await page.getByTestId('list-row').filter({ hasText: '景观灯光' }).click();
+  await fill('title', '');
+  await problem('title').waitFor();
+  await page.getByTestId('list-undo').click();
+  await clean();
+  await fill('action', '先看控制柜，再登记代码');
+  await form.locator('[id="f-weights.safety"]').selectOption('1');
+
+  await sheet('texts', false);
+  await page.getByTestId('list-search').fill('OVER_TEMPERATURE');
+  await page.getByTestId('list-row').filter({ hasText: '充电桩' }).first().click();
+  await fill('cause', '散热风道堵塞');
+  await clean();
+  assert.deepEqual(await axe(page), []);
+
+  await page.getByTestId('change-title').fill('表单改优先级');
+  await page.getByTestId('change-reason').fill('试验');
+  await page.getByTestId('change-save').click();
+  await page.waitForURL(/\/changes\/\d+$/);
+  const { body: rules } = await call(page, 'GET', `/api/v1/changes/${page.url().split('/').at(-1)}/rules`);
+  assert.deepEqual(rules.priority.places.at(-1), { title: '示范医院', sub_district: '云杉示范街道', points: 12 });
+  assert.deepEqual(rules.priority.people, [{ title: '小学门口', sub_district: '云杉示范街道', from: '07:00', to: '08:30', days: [1, 5], points: 5 }]);
+  assert.deepEqual(rules.priority.hours.at(-1), { title: '午休', from: '12:00', to: '13:30', points: 5 });
+  assert.deepEqual(rules.priority.redundancy, [{ title: '引风机', members: ['FUR-1', 'FUR-2', 'FUR-3'], codes: ['FURNACE_TEMP_LOW'], points: [{ lost: 1, points: 5 }, { lost: 2, points: 10 }] }]);
+  assert.equal(rules.defaults.light.action, '先看控制柜，再登记代码');
+  assert.equal(rules.defaults.light.weights.safety, 1);
+  assert.equal(rules.types.charger.OVER_TEMPERATURE.cause, '散热风道堵塞');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('alarms get the kind of their case by a form, and a wrong code is told at its row', async () => {
+  const { page, context, errors } = await login(browser, url, { username: 'admin', size: [1366, 768] });
+  await page.goto(`${url}/orders/rules?part=kinds`);
+  const line = (name) => page.locator(`[data-kind-of="${name}"]`);
+  await page.getByTestId('kind-alarm').fill('SOS');
+  await page.getByTestId('kind-new').getByTestId('code-search').fill('06042');
+  await page.getByTestId('kind-new').getByTestId('code-option').first().click();
+  await page.getByTestId('kind-add').click();
+  await line('SOS').getByTestId('kind-code').fill('99999');
+  await line('SOS').getByTestId('kind-code').press('Tab');
+  await page.getByTestId('rules-save').click();
+  await line('SOS').getByTestId('rule-problem').waitFor();
+  assert.match(await line('SOS').getByTestId('rule-problem').innerText(), /99999/);
+  assert.equal(await page.locator('[data-part-link="kinds"] .wrong').innerText(), '1');
+  assert.deepEqual(await axe(page), []);
+  await page.screenshot({ path: join(screenshots, 'alarm-kinds.png') });
+  await line('SOS').getByTestId('kind-code').fill('06042');
+  await line('SOS').getByTestId('kind-code').press('Tab');
+  await line('patrol').getByTestId('code-search').fill('06028');
+  await line('patrol').getByTestId('code-option').first().click();
+  await page.getByTestId('rules-save').click();
+  await page.locator('[role="status"]').filter({ hasText: '版' }).waitFor();
+  const { body } = await call(page, 'GET', '/api/v1/dispatch/rules');
+  assert.equal(body.rules.alarm_kinds.SOS.code, '06042');
+  assert.equal(body.rules.class_kinds.patrol.code, '06028');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('an assignment goes back to nobody, and a check takes its own photo beside the others', async () => {
+  const { page, context, errors } = await login(browser, url, { size: [1366, 768] });
+  const crew = await login(browser, url, { username: 'crew', size: [390, 844] });
+  const form = { source: 'desk', title: '收回指派', priority: 'P2', place: { lon: 121.4, lat: 31.21, address: '云杉路 18 号' } };
+  const { id } = (await call(page, 'POST', '/api/v1/orders', { request_id: 'form-1', file: true, form })).body;
+  const stored = async () => (await call(page, 'GET', `/api/v1/orders/${id}`)).body.order;
+  await page.goto(`${url}/orders/${id}`);
+  await page.getByTestId('candidate-other').selectOption('p:crew');
+  await page.getByTestId('candidates').getByRole('button', { name: '指派', exact: true }).last().click();
+  await page.getByTestId('held-by').waitFor();
+  assert.equal((await stored()).assignee, 'crew');
+  await page.getByTestId('unassign').click();
+  await until('nobody has it', async () => (await page.getByTestId('held-by').count()) === 0);
+  const free = await stored();
+  assert.deepEqual([free.assignee ?? null, free.team ?? null, free.state], [null, null, 'filed']);
+  await page.keyboard.press('z');
+  await until('undo gives it back', async () => (await stored()).assignee === 'crew');
+
+  const act = async (who, event) => {
+    const answer = await call(who, 'POST', `/api/v1/orders/${id}/acts`, { request_id: `form-${event.act}`, event });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  };
+  await act(page, { act: 'dispatch', to: null, reason: '' });
+  await act(crew.page, { act: 'accept' });
+  await act(crew.page, { act: 'arrive', lon: 121.4, lat: 31.21 });
+  await act(crew.page, { act: 'finish', text: '已处置', attachments: [] });
+  const desk = page.getByTestId('check-desk');
+  await desk.getByTestId('photo-pairs').waitFor();
+  await desk.locator('[data-act="pass"]').click();
+  await desk.getByTestId('photo-add').setInputFiles({ name: '说明.txt', mimeType: 'text/plain', buffer: Buffer.from('not a photo') });
+  await desk.locator('.wrong[role="alert"]').waitFor();
+  await desk.getByTestId('photo-add').setInputFiles({ name: '核查.png', mimeType: 'image/png', buffer: await page.screenshot() });
+  await desk.locator('img[src*="/thumb"]').waitFor();
+  await desk.getByTestId('act-text').fill('现场整洁');
+  assert.deepEqual(await axe(page), []);
+  await page.screenshot({ path: join(screenshots, 'check-desk.png') });
+  await desk.getByTestId('act-send').click();
+  await until('closed', async () => (await stored()).state === 'closed');
+  assert.deepEqual((await stored()).attachments.map((one) => one.role), ['check']);
+  assert.deepEqual(errors, []);
+  await crew.context.close();
+  await context.close();
+});

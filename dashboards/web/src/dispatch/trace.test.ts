@@ -38,6 +38,11 @@ describe('the thread of an order', () => {
     const words = traceOf(whole, detail as never).map((one) => one.word || one.event?.act || 'open')
     expect(words).toEqual(['open', 'raised', 'open', 'dispatch', 'finish', 'acknowledged', 'overdue'])
   })
+  test('tells only the last of consequences that gathered one by one', () => {
+    const timeline = ['raised', 'gathered', 'gathered', 'gathered', 'acknowledged', 'gathered'].map((kind, n) => ({ at: 500 + n, kind, by: '', text: `${n}` }))
+    const lines = traceOf(whole, { timeline } as never).filter((one) => one.kind === 'alarm')
+    expect(lines.map((one) => one.word + one.text)).toEqual(['raised0', 'gathered3', 'acknowledged4', 'gathered5'])
+  })
 })
 
 test('text and reason are both said', () => {

@@ -8,7 +8,7 @@
  */
 import type { Attachment, OrderEntry, OrderEvent, OrderState } from '@/api/dispatch'
 import type { OrderThread } from '@/api/orders'
-import type { Alarm, AlarmDetail } from '@/api/types'
+import type { Alarm, AlarmDetail, AlarmEvent } from '@/api/types'
 
 export type TraceKind = 'sensor' | 'alarm' | 'order' | 'clock' | 'reply'
 
@@ -49,13 +49,18 @@ function line(at: number, kind: TraceKind, key: string, more: Partial<TraceLine>
   return { at, kind, key, by: '', event: null, entry: null, alarm: null, text: '', photos: [], state: null, word: '', ...more }
 }
 
+/** Consequences gather one by one, each line says how many there are by now: of such a run only the last is told. */
+function lastOfRuns(events: readonly AlarmEvent[]): AlarmEvent[] {
+  return events.filter((event, i) => event.kind !== 'gathered' || events[i + 1]?.kind !== 'gathered')
+}
+
 /** The alarm's own lines come from its detail where that was asked for; else its beginning and end. */
 export function traceOf(thread: OrderThread, detail: AlarmDetail | null = null): TraceLine[] {
   const lines: TraceLine[] = []
   const { alarm, order } = thread
   if (alarm !== null) {
     lines.push(line(alarm.raised_at, 'sensor', 'sensor', { alarm, by: alarm.device }))
-    const events = detail?.timeline ?? []
+    const events = lastOfRuns(detail?.timeline ?? [])
     events.forEach((event, i) => {
       lines.push(line(event.at, 'alarm', `alarm${i}`, { alarm, by: event.by, text: event.text, word: event.kind }))
     })

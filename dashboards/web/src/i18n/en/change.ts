@@ -256,7 +256,6 @@ const change: Words['change'] = {
     unit: 'points',
     number: 'Step {n}: devices lost',
     points: 'Step {n}: points',
-    take: 'Remove step {n}',
     add: 'Add a step',
   },
   watch: {

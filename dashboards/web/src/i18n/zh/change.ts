@@ -254,7 +254,6 @@ const change = {
     unit: '分',
     number: '第 {n} 级：失效台数',
     points: '第 {n} 级：加分',
-    take: '移除第 {n} 级',
     add: '再加一级',
   },
   watch: {
