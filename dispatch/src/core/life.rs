@@ -108,6 +108,10 @@ pub fn apply(order: &Order, act: &OrderAct, rules: &RulesInForce) -> Result<Orde
         (next.state_by, next.state_at) = (by, at);
         next.pending = next.pending.filter(|_| is_at_work(next.state));
         move_clocks(order, &mut next, at, rules);
+        if order.state == OrderState::Suspended {
+            // Resumed, closed or cancelled: nothing is waited for any more.
+            (next.suspended_from, next.suspended_until) = (None, None);
+        }
     }
     Ok(next)
 }
@@ -216,7 +220,6 @@ fn happen(order: &Order, next: &mut Order, act: &OrderAct, at: i64, rules: &Rule
         E::Resume { reason } => {
             note(reason)?;
             next.state = order.suspended_from.unwrap_or(S::Accepted);
-            (next.suspended_from, next.suspended_until) = (None, None);
         }
         E::Pass { text, .. } => {
             note(text)?;

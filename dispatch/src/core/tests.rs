@@ -499,6 +499,28 @@ fn check(before: &Order, after: &Order, event: &OrderEvent) {
     assert_eq!(after.state == OrderState::Suspended, after.suspended_from.is_some());
 }
 
+#[test]
+fn what_ends_while_it_is_suspended_waits_for_nothing() {
+    let (rules, why) = (rules(), || "等待配件".to_owned());
+    let (crew, desk) = (Actor::person("crew", Role::Crew), Actor::person("dispatcher", Role::Dispatcher));
+    let to = Some(Assignee::Team { team: "crew".into() });
+    let acts = [
+        (&desk, OrderEvent::Dispatch { to, reason: why() }),
+        (&crew, OrderEvent::Accept),
+        (&crew, OrderEvent::Ask { wish: Wish::Suspend { until: Some(AT + HOUR) }, reason: why() }),
+        (&desk, OrderEvent::Approve { text: String::new() }),
+    ];
+    let at_rest = acts.into_iter().fold(opened(true), |order, (actor, event)| {
+        step(&order, &act(actor.clone(), AT, event), &rules).expect("it may be done")
+    });
+    assert_eq!((at_rest.state, at_rest.suspended_from), (OrderState::Suspended, Some(OrderState::Accepted)));
+    for end in [OrderEvent::Close { reason: why() }, OrderEvent::Cancel { reason: why() }] {
+        let ended = step(&at_rest, &act(desk.clone(), AT, end), &rules).expect("it may be done");
+        assert!(!ended.state.is_open() && ended.suspended_from.is_none() && ended.suspended_until.is_none());
+        assert!(due(&ended, AT + 2 * HOUR, &rules).is_empty(), "the hub does not wake it");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
     #[test]
