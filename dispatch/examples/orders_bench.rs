@@ -1,19 +1,26 @@
-//! What orders cost: transitions a second, the clock's look and lists at 100,000 open orders. One JSON line each.
+//! What orders cost: transitions a second, the clock's look, lists and the map at 100,000 open orders. One JSON line each.
+//!
+//! [`OPENED`] orders are opened one by one and timed; the others are copies of them, written in one transaction and placed
+//! beside one another, so that filling the tables takes no hour.
 //!
 //! `cargo run --release -p greenhub-dispatch --example orders_bench [ORDERS]`; `GREENHUB_TEST_POSTGRES` names a server to
 //! use instead of SQLite in a temporary directory.
 
 use greenhub_dispatch::core::district::District;
+use greenhub_dispatch::core::statistics::Tally;
 use greenhub_dispatch::{Actor, OrderAct, OrderFilter, OrderOpening, Orders};
 use greenhub_model::order::{Assignee, CaseCategory, CaseForm, CaseKind, Order, OrderEvent, OrderSource, Place};
+use greenhub_model::statistics::StatisticsBy;
 use greenhub_model::{Priority, Role};
-use greenhub_storage::relational::{Database, PageRequest};
+use greenhub_storage::relational::{Backend, Database, PageRequest};
 use std::time::Instant;
 
 /// Tuesday 2026-11-24, 10:00 in China.
 const AT: i64 = 1_795_485_600_000;
 const WRITERS: usize = 8;
 const ACTS: usize = 1_000;
+/// Opened as hubs do it.
+const OPENED: usize = 1_000;
 
 fn form(n: usize) -> CaseForm {
     CaseForm {
@@ -70,12 +77,86 @@ async fn main() {
     let url = std::env::var("GREENHUB_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
     let url = url.unwrap_or_else(|| format!("sqlite://{}/bench.db", directory.display()));
     let db = Database::open(&url).await.expect("a database");
-    let orders = Orders::open(db, District::default(), AT).await.expect("tables");
-    fill(&orders, wanted).await;
+    let orders = Orders::open(db.clone(), District::default(), AT).await.expect("tables");
+    fill(&orders, wanted.min(OPENED)).await;
+    copy(&db, wanted / OPENED).await;
     transitions(&orders).await;
     lists(&orders).await;
+    map(&orders).await;
     ticks(&orders, wanted).await;
     std::fs::remove_dir_all(&directory).expect("the directory can go");
+}
+
+/// Copies what was opened until there are `times` as many, each copy a little further north and with its own deadline.
+async fn copy(db: &Database, times: usize) {
+    let started = Instant::now();
+    let body = match db.backend() {
+        Backend::Sqlite => {
+            "json_set(body, '$.id', id || '-' || CAST($1 AS TEXT), '$.lat', json_extract(body, '$.lat') + $1 * 0.001)"
+        }
+        Backend::Postgres => {
+            "(body::jsonb || jsonb_build_object('id', id || '-' || CAST($1 AS TEXT), 'lat', \
+             (body::jsonb->>'lat')::float8 + $1 * 0.001))::text"
+        }
+    };
+    let orders = format!(
+        "INSERT INTO orders SELECT id || '-' || CAST($1 AS TEXT), alarm, source, opened_by, '', '', '', created_at - $1 * 60000, \
+         state, priority, assignee, team, kind, sub_district, lon_e6, lat_e6 + $1 * 1000, updated_at, deadline + $1 * 1000, \
+         next_due, version, search || ' ' || CAST($1 AS TEXT), {body} FROM orders WHERE request_id <> ''"
+    );
+    let events = "INSERT INTO order_events SELECT order_id || '-' || CAST($1 AS TEXT), version, request_id, at, done_at, actor, \
+                  role, state, rules_version, event FROM order_events WHERE order_id NOT LIKE '%-%-%'";
+    let mut tx = db.begin().await.expect("a transaction");
+    for n in 1..times as i64 {
+        for sql in [&*orders, events] {
+            sqlx::query(sqlx::AssertSqlSafe(sql.replace("$1", &n.to_string())))
+                .execute(&mut *tx)
+                .await
+                .expect("copied");
+        }
+    }
+    tx.commit().await.expect("kept");
+    println!(
+        r#"{{"what":"copies","n":{},"s":{:.0}}}"#,
+        OPENED * times.saturating_sub(1),
+        started.elapsed().as_secs_f64()
+    );
+}
+
+/// What the map and a form ask for: the open orders shown at the start, those of a past moment, and what is near a case.
+async fn map(orders: &Orders) {
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let started = Instant::now();
+        let filter = OrderFilter { late_first: true, ..OrderFilter::open() };
+        orders.list(&filter, &PageRequest::first(1000)).await.expect("listed");
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    report("map: 1,000 orders nearest their deadline", times);
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let started = Instant::now();
+        orders.open_at(AT + 5, 2_000).await.expect("read");
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    report("map: 2,000 orders of a past moment", times);
+    let page = orders.list(&OrderFilter::open(), &PageRequest::first(200)).await.expect("listed").items;
+    let mut times = Vec::new();
+    for order in &page {
+        let started = Instant::now();
+        orders.duplicates(order).await.expect("looked");
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    report("duplicates of a case", times);
+    let started = Instant::now();
+    let rules = orders.in_force();
+    let mut tally = Tally::new(AT - 86_400_000, AT + 10, Some(StatisticsBy::SubDistrict), &rules.calendar);
+    orders.tally(&mut tally, AT - 86_400_000, AT + 10, None).await.expect("counted");
+    let reported = tally.report(480, str::to_owned).total.reported;
+    println!(
+        r#"{{"what":"statistics of a day, all orders","reported":{reported},"ms":{:.0}}}"#,
+        started.elapsed().as_secs_f64() * 1e3
+    );
 }
 
 /// Opens orders, many in a transaction only as far as writers queue: each opening is one.

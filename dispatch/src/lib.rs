@@ -23,7 +23,7 @@ mod tests;
 
 pub use crate::core::{Actor, OrderAct, OrderRefusal, step};
 pub use orders::{
-    ActError, Checking, OrderApplier, OrderChange, OrderFilter, OrderFollower, OrderOpening, Orders, PutRules,
-    RulesBook, RulesRow, TOGETHER_MAX, Told,
+    ActError, Checking, HubActs, OrderApplier, OrderChange, OrderFilter, OrderFollower, OrderOpening, Orders,
+    Positions, PutRules, RulesBook, RulesRow, TOGETHER_MAX, Told,
 };
 pub use shifts::Shifts;

@@ -2,16 +2,20 @@
 
 use crate::core::Actor;
 use crate::core::district::District;
-use crate::{ActError, OrderAct, OrderFilter, OrderOpening, OrderRefusal, Orders, PutRules};
+use crate::core::duty::{Fix, Switch};
+use crate::{ActError, HubActs, OrderAct, OrderFilter, OrderOpening, OrderRefusal, Orders, PutRules};
 use greenhub_model::alarm::AlarmEventKind::Raised;
+use greenhub_model::dispatch::{ReviewRule, StaffMember};
 use greenhub_model::order::{
-    Assignee, Attachment, CaseForm, CaseKind, External, Order, OrderEvent, OrderSource, OrderState, Place, SplitPart,
-    Stage as Clocked,
+    Assignee, Attachment, CaseCategory, CaseForm, CaseKind, External, Order, OrderEvent, OrderSource, OrderState,
+    Place, SiteFinding, SplitPart, Stage as Clocked,
 };
 use greenhub_model::time::Monotonic;
-use greenhub_model::{FileId, OrderId, Priority, Role};
+use greenhub_model::{DeviceId, FileId, OrderId, Priority, Role};
+use greenhub_storage::accounts::AuditLog;
 use greenhub_storage::relational::testing::{Stage, alarm, batch, change, on_every_database, trigger};
 use greenhub_storage::relational::{BatchSink, PageRequest};
+use std::sync::Arc;
 
 const NOW: Monotonic = Monotonic(1);
 /// 2026-11-24 10:00 in China.
@@ -411,6 +415,66 @@ async fn a_routine_case_is_filed_and_sent_in_the_moment_it_is_reported() {
         assert_eq!(seen, (OrderState::Dispatched, Some("nantang"), 2), "{}", stage.label);
         let (order, _) = orders.open_order(&opening("b", bare)).await.expect("opened");
         assert_eq!(order.state, OrderState::Reported, "{}: without a photo a person looks", stage.label);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_routine_case_goes_to_the_first_proposal_and_the_hub_notes_what_it_did() {
+    on_every_database(async |stage| {
+        let db = stage.open().await;
+        let orders = Orders::open(db.clone(), District::default(), AT).await.expect("tables");
+        let here = |member: &StaffMember| {
+            let device = DeviceId::new("P-1").expect("an id");
+            (member.user == "crew").then_some(Fix { lon: 121.42, lat: 31.22, at: AT, device })
+        };
+        let orders = orders.knowing(Arc::new(here)).followed(Arc::new(HubActs::new(db.backend())));
+        let mut rules = orders.in_force().document.clone();
+        rules.review = vec![ReviewRule {
+            name: "环卫".into(),
+            sources: Default::default(),
+            codes: ["06".to_owned()].into(),
+            photos: 0,
+            duplicate_below: 0.6,
+            dispatch: true,
+        }];
+        orders.rules().put(rules, "root", AT).await.expect("in force");
+        let shifts = crate::Shifts::open(db.clone()).await.expect("switches");
+        shifts.turn("crew", "on", Switch { on: true, at: AT - 60_000 }).await.expect("turned");
+        let kind = CaseKind { scheme: "gbt47678-2026".into(), category: CaseCategory::Matter, code: "06010".into() };
+        let place = Place { lon: Some(121.42), lat: Some(31.22), ..Place::default() };
+        let routine = CaseForm { kind: Some(kind), place, ..form("暴露垃圾") };
+        let (order, _) = orders.open_order(&opening("a", routine.clone())).await.expect("opened");
+        assert_eq!((order.state, order.assignee.as_deref()), (OrderState::Dispatched, Some("crew")), "{}", stage.label);
+        // The same again is likely the same case: a person looks at it.
+        let (again, _) = orders.open_order(&opening("b", routine)).await.expect("opened");
+        assert_eq!(again.state, OrderState::Reported, "{}", stage.label);
+        let noted = AuditLog::new(db).list(&PageRequest::first(10)).await.expect("listed").items;
+        let noted: Vec<_> = noted.iter().rev().map(|row| (row.actor.as_str(), row.detail.as_str())).collect();
+        assert_eq!(noted.len(), 2, "{}: {noted:?}", stage.label);
+        assert!(noted.iter().all(|(actor, _)| *actor == "hub") && noted[0].1.contains("环卫"), "{noted:?}");
+        assert!(noted[1].1.starts_with("dispatch") && noted[1].1.contains("首选建议养护班组"), "{noted:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_look_on_site_is_among_what_somebody_has_to_do_until_they_have_looked() {
+    on_every_database(async |stage| {
+        let (orders, _sink) = opened(stage).await;
+        let (order, _) = orders.open_order(&opening("a", form("噪声"))).await.expect("opened");
+        let mine = async || {
+            let mine = OrderFilter { mine: Some(("crew".into(), "crew".into())), ..OrderFilter::open() };
+            orders.list(&mine, &PageRequest::first(9)).await.expect("listed").items.len()
+        };
+        assert_eq!(mine().await, 0);
+        let verify = OrderEvent::Verify { user: "crew".into(), text: "请到现场看看".into() };
+        orders.act(&act(&order.id, boss(), "v", verify)).await.expect("asked");
+        assert_eq!(mine().await, 1, "{}", stage.label);
+        assert!(orders.loads().await.expect("counted").is_empty(), "it is no order in hand");
+        let seen = OrderEvent::Verified { finding: SiteFinding::Exists, text: "属实".into(), attachments: vec![] };
+        orders.act(&act(&order.id, crew(), "s", seen)).await.expect("looked");
+        assert_eq!(mine().await, 0, "{}", stage.label);
     })
     .await;
 }

@@ -1,10 +1,12 @@
 //! Orders at work: opened with the district, shown live, and their clocks looked at each second.
 
+use crate::staffing::fix_of;
 use anyhow::{Context, Result};
 use greenhub_dashboards::live::Live;
 use greenhub_dispatch::core::district::District;
 use greenhub_dispatch::notices::NoticeFollower;
-use greenhub_dispatch::{OrderFilter, Orders};
+use greenhub_dispatch::{HubActs, OrderFilter, Orders};
+use greenhub_model::dispatch::StaffMember;
 use greenhub_storage::log::Clock;
 use greenhub_storage::relational::{Database, PageRequest};
 use std::sync::Arc;
@@ -22,7 +24,10 @@ pub async fn open(db: &Database, district: &[u8], live: &Live, now: i64) -> Resu
     let district = District::of_geojson(district);
     let orders = Orders::open(db.clone(), district, now).await.context("open the orders")?;
     let follower = NoticeFollower::new(orders.rules().clone());
-    let orders = orders.followed(Arc::new(follower));
+    let audit = HubActs::new(db.backend());
+    let shown = live.clone();
+    let positions = Arc::new(move |member: &StaffMember| fix_of(&shown, member));
+    let orders = orders.followed(Arc::new(follower)).followed(Arc::new(audit)).knowing(positions);
     let live = live.clone();
     Ok(orders.telling(Arc::new(move |changed| live.put_orders(changed, 0))))
 }

@@ -12,7 +12,7 @@ use greenhub_dispatch::core::RulesInForce;
 use greenhub_dispatch::core::assign::plan::{Task, deadline_of, plan};
 use greenhub_dispatch::core::assign::{candidates, overrides};
 use greenhub_dispatch::core::codes;
-use greenhub_dispatch::core::duty::{Fix, Known, Switch, on_shift, phone_of, staff};
+use greenhub_dispatch::core::duty::{Fix, Switch, on_shift, phone_of};
 use greenhub_dispatch::core::statistics::Tally;
 use greenhub_dispatch::{Orders, Shifts};
 use greenhub_model::dispatch::{Candidate, Duplicate, Plan, StaffMember, StaffView};
@@ -55,26 +55,19 @@ struct PositionMessage {
     sos: Option<bool>,
 }
 
-impl Staffing {
-    /// The newest position of a person: of the unit they carry or of their phone.
-    fn fix_of(&self, member: &StaffMember) -> Option<Fix> {
-        let fix = |device: DeviceId| {
-            let unit = self.live.unit(&device)?;
-            Some(Fix { lon: unit.lon?, lat: unit.lat?, at: unit.time?, device })
-        };
-        let units = member.device.clone().into_iter().chain(phone_of(&member.user));
-        units.filter_map(fix).max_by_key(|fix| fix.at)
-    }
+/// The newest position of a person as the map shows it: of the unit they carry or of their phone.
+pub fn fix_of(live: &Live, member: &StaffMember) -> Option<Fix> {
+    let fix = |device: DeviceId| {
+        let unit = live.unit(&device)?;
+        Some(Fix { lon: unit.lon?, lat: unit.lat?, at: unit.time?, device })
+    };
+    let units = member.device.clone().into_iter().chain(phone_of(&member.user));
+    units.filter_map(fix).max_by_key(|fix| fix.at)
+}
 
+impl Staffing {
     async fn board(&self, rules: &RulesInForce, at: i64) -> Result<Vec<StaffView>, PortFailure> {
-        let members = &rules.document.members;
-        let fixes = members.iter().filter_map(|member| Some((member.user.clone(), self.fix_of(member)?))).collect();
-        let known = Known {
-            switches: self.shifts.all().await.map_err(failure)?,
-            loads: self.orders.loads().await.map_err(failure)?,
-            fixes,
-        };
-        Ok(staff(members, &rules.document.roster, &rules.calendar, &known, at))
+        self.orders.staff(rules, at).await.map_err(failure)
     }
 
     async fn own_shift(&self, user: &str, at: i64) -> Result<ShiftView, PortFailure> {
@@ -157,19 +150,16 @@ impl StaffingPort for Staffing {
         orders: &'a [OrderId],
         to: &'a Assignee,
         at: i64,
-    ) -> Answer<'a, Result<Option<(Order, Candidate)>, PortFailure>> {
+    ) -> Answer<'a, Result<Vec<(OrderId, Candidate)>, PortFailure>> {
         Box::pin(async move {
             let rules = self.orders.in_force();
             let staff = self.board(&rules, at).await?;
-            for order in self.orders.get_all(orders).await.map_err(failure)? {
+            let orders = self.orders.get_all(orders).await.map_err(failure)?;
+            let first = |order: Order| {
                 let found = candidates(&order, &rules.document, &staff);
-                if overrides(to, &found)
-                    && let Some(first) = found.into_iter().next()
-                {
-                    return Ok(Some((order, first)));
-                }
-            }
-            Ok(None)
+                if overrides(to, &found) { Some((order.id, found.into_iter().next()?)) } else { None }
+            };
+            Ok(orders.into_iter().filter_map(first).collect())
         })
     }
 

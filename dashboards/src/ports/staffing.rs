@@ -3,7 +3,7 @@
 use super::{Answer, PortFailure};
 use greenhub_model::OrderId;
 use greenhub_model::dispatch::{Candidate, Duplicate, Plan, StaffView};
-use greenhub_model::order::{Assignee, Order};
+use greenhub_model::order::Assignee;
 use greenhub_model::statistics::{OrderStatistics, StatisticsBy};
 use serde::{Deserialize, Serialize};
 
@@ -74,13 +74,13 @@ pub trait Staffing: Send + Sync {
     fn staff(&self, at: i64) -> Answer<'_, Result<Vec<StaffView>, PortFailure>>;
     /// Whom to send, best first; none where there is no such order.
     fn candidates<'a>(&'a self, id: &'a OrderId, at: i64) -> Answer<'a, Result<Option<Vec<Candidate>>, PortFailure>>;
-    /// The first order, if any, for which `to` is not the first proposal: giving it there needs a reason.
+    /// The orders for which `to` is not the first proposal, with that: giving them there needs a reason.
     fn overridden<'a>(
         &'a self,
         orders: &'a [OrderId],
         to: &'a Assignee,
         at: i64,
-    ) -> Answer<'a, Result<Option<(Order, Candidate)>, PortFailure>>;
+    ) -> Answer<'a, Result<Vec<(OrderId, Candidate)>, PortFailure>>;
     /// A batch plan for these orders, or for all that wait.
     fn plan(&self, orders: Option<Vec<OrderId>>, at: i64) -> Answer<'_, Result<Plan, PortFailure>>;
     /// Open orders that may be the same case; none where there is no such order.

@@ -283,8 +283,8 @@ impl Staffing for Nobody {
         _orders: &'a [OrderId],
         _to: &'a Assignee,
         _at: i64,
-    ) -> Answer<'a, Result<Option<(Order, Candidate)>, PortFailure>> {
-        Box::pin(async { Ok(None) })
+    ) -> Answer<'a, Result<Vec<(OrderId, Candidate)>, PortFailure>> {
+        Box::pin(async { Ok(vec![]) })
     }
     fn plan(&self, _orders: Option<Vec<OrderId>>, _at: i64) -> Answer<'_, Result<Plan, PortFailure>> {
         Box::pin(async { Ok(Plan { lines: vec![], left: vec![], lateness_min: 0.0, cost: 0.0, bound: 0.0 }) })

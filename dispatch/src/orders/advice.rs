@@ -3,11 +3,12 @@
 
 use super::rows::{event_of, order_of};
 use super::{Orders, TOGETHER_MAX};
+use crate::core::RulesInForce;
 use crate::core::duplicates::{COMPARED_MAX, duplicates, window};
-use crate::core::duty::Load;
+use crate::core::duty::{Known, Load, staff};
 use crate::core::statistics::Tally;
 use greenhub_model::OrderId;
-use greenhub_model::dispatch::Duplicate;
+use greenhub_model::dispatch::{Duplicate, StaffMember, StaffView};
 use greenhub_model::order::{Order, OrderEntry, OrderState};
 use greenhub_storage::relational::filter::Select;
 use greenhub_storage::relational::{StoreError, enum_word, parse_word};
@@ -29,6 +30,15 @@ const PLACELESS_MAX: i64 = 500;
 const ACTS_MAX: i64 = 200_000;
 
 impl Orders {
+    /// Everybody as the dispatcher sees them: roster and own switch, last position, what they have in hand.
+    pub async fn staff(&self, rules: &RulesInForce, at: i64) -> Result<Vec<StaffView>, StoreError> {
+        let members = &rules.document.members;
+        let fix_of = |member: &StaffMember| self.positions.as_ref().and_then(|positions| positions(member));
+        let fixes = members.iter().filter_map(|member| Some((member.user.clone(), fix_of(member)?))).collect();
+        let known = Known { switches: self.shifts.all().await?, loads: self.loads().await?, fixes };
+        Ok(staff(members, &rules.document.roster, &rules.calendar, &known, at))
+    }
+
     /// What everybody has in hand.
     pub async fn loads(&self) -> Result<BTreeMap<String, Load>, StoreError> {
         let sql = "SELECT assignee, state, CAST(COUNT(*) AS BIGINT) FROM orders WHERE assignee <> '' AND \

@@ -17,6 +17,7 @@
 mod act;
 mod advice;
 mod applier;
+mod audit;
 mod list;
 mod open;
 mod past;
@@ -28,15 +29,19 @@ mod upgrade;
 
 pub use act::ActError;
 pub use applier::OrderApplier;
+pub use audit::HubActs;
 pub use list::OrderFilter;
 pub use open::OrderOpening;
 pub use rules::{PutRules, RulesBook, RulesRow};
 
 use crate::core::RulesInForce;
 use crate::core::district::District;
+use crate::core::duty::Fix;
 use crate::core::roles::allowed;
 use crate::core::{Actor, clock};
+use crate::shifts::Shifts;
 use greenhub_model::OrderId;
+use greenhub_model::dispatch::StaffMember;
 use greenhub_model::order::{Order, OrderEntry};
 use greenhub_storage::relational::filter::Select;
 use greenhub_storage::relational::migration::Migration;
@@ -89,11 +94,16 @@ pub type Checking<'a> =
 /// Hears of changed orders once they are stored.
 pub type Told = Arc<dyn Fn(&[Order]) + Send + Sync>;
 
+/// Says where somebody was last, where that is known.
+pub type Positions = Arc<dyn Fn(&StaffMember) -> Option<Fix> + Send + Sync>;
+
 /// All orders.
 #[derive(Clone)]
 pub struct Orders {
     db: Database,
     rules: RulesBook,
+    shifts: Shifts,
+    positions: Option<Positions>,
     followers: Vec<Arc<dyn OrderFollower>>,
     told: Option<Told>,
 }
@@ -103,7 +113,14 @@ impl Orders {
     pub async fn open(db: Database, district: District, now: i64) -> Result<Self, StoreError> {
         db.migrate(MODULE, MIGRATIONS).await?;
         let rules = RulesBook::open(db.clone(), Arc::new(district), now).await?;
-        Ok(Self { db, rules, followers: vec![], told: None })
+        let shifts = Shifts::open(db.clone()).await?;
+        Ok(Self { db, rules, shifts, positions: None, followers: vec![], told: None })
+    }
+
+    /// The same orders with somebody who knows where people are: proposals count the way.
+    pub fn knowing(mut self, positions: Positions) -> Self {
+        self.positions = Some(positions);
+        self
     }
 
     /// The same orders with somebody who writes along.

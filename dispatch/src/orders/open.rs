@@ -3,6 +3,7 @@
 use super::act::{check_request_id, earlier};
 use super::rows::order_of;
 use super::{ActError, OrderChange, Orders};
+use crate::core::assign::candidates;
 use crate::core::opening::open_form;
 use crate::core::review::{responsible, routine};
 use crate::core::roles::DESK;
@@ -115,13 +116,24 @@ impl Orders {
         };
         let file = OrderEvent::File { text: format!("按自动立案规则「{}」立案", rule.name) };
         self.act_of_hub(connection, changes, file, rules).await?;
-        let team = responsible(&order, rules).filter(|_| rule.dispatch);
-        if let Some(team) = team {
-            let reason = format!("按规则「{}」派给责任班组", rule.name);
-            let to = Some(Assignee::Team { team: team.id.clone() });
-            self.act_of_hub(connection, changes, OrderEvent::Dispatch { to, reason }, rules).await?;
+        if rule.dispatch
+            && let Some((to, whom)) = self.best(&order, rules).await?
+        {
+            let reason = format!("按规则「{}」派给{whom}", rule.name);
+            self.act_of_hub(connection, changes, OrderEvent::Dispatch { to: Some(to), reason }, rules).await?;
         }
         Ok(())
+    }
+
+    /// The first proposal, and what it is in words; the team that answers for it where nothing is proposed.
+    async fn best(&self, order: &Order, rules: &RulesInForce) -> Result<Option<(Assignee, String)>, StoreError> {
+        let staff = self.staff(rules, order.created_at).await?;
+        if let Some(first) = candidates(order, &rules.document, &staff).into_iter().next() {
+            let whom = format!("首选建议{}（约 {:.0} 分钟）", first.name, first.cost);
+            return Ok(Some((first.to, whom)));
+        }
+        let team = responsible(order, rules);
+        Ok(team.map(|team| (Assignee::Team { team: team.id.clone() }, format!("责任班组{}", team.name))))
     }
 
     /// An act of the hub on the newest of the changes, in the same transaction.

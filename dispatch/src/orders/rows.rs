@@ -4,7 +4,7 @@ use super::{OrderChange, Orders};
 use crate::core::clock;
 use crate::core::{Actor, RulesInForce};
 use greenhub_model::OrderId;
-use greenhub_model::order::{Order, OrderEntry};
+use greenhub_model::order::{Order, OrderEntry, OrderState};
 use greenhub_storage::relational::{Backend, StoreError, enum_word, parse_word};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -43,6 +43,13 @@ fn search_text(order: &Order) -> String {
     let number = order.external.as_ref().map_or("", |external| external.number.as_str());
     let device = order.device.as_ref().map_or("", |device| device.as_str());
     [order.id.as_str(), &order.title, &order.text, &order.address, number, device].join("\n").to_lowercase()
+}
+
+/// Who has it in hand: whoever it is given to, or while a look on site is awaited whoever was asked for it.
+fn holder(order: &Order) -> &str {
+    let asked =
+        order.verification.as_ref().filter(|look| look.finding.is_none() && order.state == OrderState::Reported);
+    order.assignee.as_deref().or(asked.map(|look| look.user.as_str())).unwrap_or_default()
 }
 
 fn kind_text(order: &Order) -> String {
@@ -98,7 +105,7 @@ pub(super) async fn insert_order(
         .bind(order.created_at)
         .bind(enum_word(&order.state))
         .bind(enum_word(&order.priority))
-        .bind(order.assignee.clone().unwrap_or_default())
+        .bind(holder(order))
         .bind(order.team.clone().unwrap_or_default())
         .bind(kind_text(order))
         .bind(order.sub_district.as_str())
@@ -130,7 +137,7 @@ pub(super) async fn update_order(
         .bind(order.version as i64 - 1)
         .bind(enum_word(&order.state))
         .bind(enum_word(&order.priority))
-        .bind(order.assignee.clone().unwrap_or_default())
+        .bind(holder(order))
         .bind(order.team.clone().unwrap_or_default())
         .bind(kind_text(order))
         .bind(order.sub_district.as_str())

@@ -159,7 +159,7 @@ impl AuditLog {
 const COLUMNS: &str = "SELECT seq, at, actor, origin, action, object, outcome, detail, previous, hash FROM audit";
 
 /// Adds a row within a transaction, so that a change and its trace stand or fall together.
-pub(super) async fn append_in(
+pub async fn append_in(
     connection: &mut AnyConnection,
     backend: Backend,
     new: &NewAuditEntry<'_>,

@@ -25,7 +25,7 @@ mod policy;
 mod tests;
 mod users;
 
-pub use audit::{AuditEntry, AuditLog, AuditVerdict, NewAuditEntry, Outcome};
+pub use audit::{AuditEntry, AuditLog, AuditVerdict, NewAuditEntry, Outcome, append_in};
 pub use login::{Login, LoginConfig, LoginFailure, Session};
 pub use policy::{PasswordPolicy, PasswordProblem, PolicyProfile};
 pub use users::{AccountError, NewUser, User};

@@ -361,10 +361,9 @@ impl FileStore {
     /// Removes what has had its time, and scans what waits for the scanner.
     pub async fn tidy(&self, now: i64) -> Result<(), FileError> {
         for upload in rows::expired(&self.db, now, TIDY_MAX).await? {
-            let Some(_turn) = self.turns.take(&upload).await else { continue };
-            if rows::forget_upload(&self.db, &upload).await? {
-                self.remove_part(&upload).await?;
-                self.counts.expired.fetch_add(1, Ordering::Relaxed);
+            match self.expire(&upload).await {
+                Ok(()) | Err(FileError::Busy) => {}
+                Err(error) => return Err(error),
             }
         }
         let before = now.saturating_sub(self.config.unreferenced_ms);
@@ -377,6 +376,16 @@ impl FileStore {
         }
         self.clear_intents(now).await?;
         self.scan_waiting().await
+    }
+
+    /// Removes an upload that never became a file.
+    async fn expire(&self, upload: &str) -> Result<(), FileError> {
+        let _turn = self.turns.take(upload).await.ok_or(FileError::Busy)?;
+        if rows::forget_upload(&self.db, upload).await? {
+            self.remove_part(upload).await?;
+            self.counts.expired.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Removes contents without a row: their intent says that there may be some.

@@ -127,6 +127,11 @@ impl FileStore {
         let mut tx = self.db.begin().await?;
         if let Some(upload) = rows::upload_of(&mut tx, owner, &request.request_id).await? {
             drop(tx);
+            if upload.file.is_none() && upload.expires_at < now {
+                // It has had its time, whether it was tidied away or not: the request begins anew.
+                self.expire(upload.id.as_str()).await?;
+                return Box::pin(self.begin(owner, request, now)).await;
+            }
             if (upload.size, upload.media, &upload.sha256) != (new.size, new.media, &new.sha256) {
                 return Err(FileError::OtherFile);
             }

@@ -11,9 +11,11 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use greenhub_model::OrderId;
+use greenhub_model::dispatch::Candidate;
 use greenhub_model::order::{Assignee, CaseForm, Order, OrderEvent, OrderState};
 use greenhub_storage::accounts::Outcome;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Most orders of one call.
 pub const ORDERS_MAX: usize = 500;
@@ -107,7 +109,9 @@ pub async fn act(
     let by = caller_of(&state, &caller);
     let word = new.event.name();
     let NewAct { request_id, event, done_at, version } = new;
-    explained(&state, &id, &event).await?;
+    if let Some(problem) = unexplained(&state, std::slice::from_ref(&id), &event).await?.remove(&id) {
+        return Err(problem);
+    }
     let call = OrderCall { order: id.clone(), request_id, event, done_at, version };
     let result = state.orders.act(by, vec![call]).await?.pop();
     let result = result.unwrap_or_else(|| Err(OrderFailure::Unknown(id.clone())));
@@ -115,22 +119,35 @@ pub async fn act(
     Ok(Json(shown(result?, caller.session.role)))
 }
 
-/// Whoever gives an order to somebody else than the first proposal says why. An order that is on its way already is the
-/// life cycle's to judge, so that a request sent twice is answered as before.
-async fn explained(state: &AppState, id: &OrderId, event: &OrderEvent) -> Result<(), Problem> {
+/// Whoever gives an order to somebody else than the first proposal says why: the orders of these for which that is
+/// missing, with what to say. An order that is on its way already is the life cycle's to judge, so that a request sent
+/// twice is answered as before.
+async fn unexplained(
+    state: &AppState,
+    ids: &[OrderId],
+    event: &OrderEvent,
+) -> Result<BTreeMap<OrderId, Problem>, Problem> {
     let (OrderEvent::Assign { to: Some(to), reason } | OrderEvent::Dispatch { to: Some(to), reason }) = event else {
-        return Ok(());
+        return Ok(BTreeMap::new());
     };
-    let waits = state.orders.get(id).await?.filter(|order| order.state == OrderState::Filed);
-    let Some(order) = waits.filter(|order| reason.trim().is_empty() && !is_given(order, to)) else { return Ok(()) };
-    let ids = [order.id];
-    match state.staffing.overridden(&ids, to, state.now().millis()).await? {
-        None => Ok(()),
-        Some((_, first)) => Err(Problem::unusable(format!(
-            "首选建议是{}（约 {:.0} 分钟）；改派他人请在 reason 中写明原因",
-            first.name, first.cost
-        ))),
+    if !reason.trim().is_empty() {
+        return Ok(BTreeMap::new());
     }
+    let mut waits = Vec::new();
+    for id in ids {
+        let order = state.orders.get(id).await?;
+        let order = order.filter(|order| order.state == OrderState::Filed && !is_given(order, to));
+        waits.extend(order.map(|order| order.id));
+    }
+    if waits.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let overridden = state.staffing.overridden(&waits, to, state.now().millis()).await?;
+    let problem = |first: Candidate| {
+        let cost = first.cost;
+        Problem::unusable(format!("首选建议是{}（约 {cost:.0} 分钟）；改派他人请在 reason 中写明原因", first.name))
+    };
+    Ok(overridden.into_iter().map(|(id, first)| (id, problem(first))).collect())
 }
 
 fn is_given(order: &Order, to: &Assignee) -> bool {
@@ -159,9 +176,16 @@ pub async fn act_many(
         done_at: None,
         version: None,
     };
-    let results = state.orders.act(by, new.orders.iter().map(call).collect()).await?;
-    let mut answers = Vec::with_capacity(results.len());
-    for (id, result) in new.orders.into_iter().zip(results) {
+    let mut unexplained = unexplained(&state, &new.orders, &new.event).await?;
+    let calls = new.orders.iter().filter(|id| !unexplained.contains_key(*id)).map(call).collect();
+    let mut results = state.orders.act(by, calls).await?.into_iter();
+    let mut answers = Vec::with_capacity(new.orders.len());
+    for id in new.orders {
+        if let Some(problem) = unexplained.remove(&id) {
+            answers.push(ActAnswer { id, order: None, ok: false, problem: Some(problem) });
+            continue;
+        }
+        let result = results.next().unwrap_or_else(|| Err(OrderFailure::Unknown(id.clone())));
         answers.push(match result {
             Ok(order) => ActAnswer { id, order: Some(shown(order, caller.session.role)), ok: true, problem: None },
             Err(failure) => ActAnswer { id, order: None, ok: false, problem: Some(failure.into()) },
