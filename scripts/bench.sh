@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks in release mode, beside mosquitto in the same run. Results go to target/bench.md; docs/benchmarks.md keeps a run.
-#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [alarms] [viewers] [browser] [parts]
+#   scripts/bench.sh [ingest] [forward] [puback] [pipeline] [latency] [alarms] [viewers] [phones] [orders] [browser] [parts]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,11 +14,22 @@ out=target/bench.md
 : >"$out"
 wanted=("$@")
 wants() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
-for part in ingest forward puback pipeline latency alarms viewers; do
+for part in ingest forward puback pipeline latency alarms viewers phones; do
   if wants "$part"; then target/release/greenhub-bench "$part" | tee -a "$out"; fi
 done
 if wants browser; then
   node tests/browser/bench.mjs | tee -a "$out"
+fi
+if wants orders; then
+  {
+    echo "Dispatch, one JSON line each, then the batch plan:"
+    echo
+    echo '```'
+    cargo run --release --quiet -p greenhub-dispatch --example orders_bench
+    cargo run --release --quiet -p greenhub-dispatch --example plan
+    echo '```'
+    echo
+  } | tee -a "$out"
 fi
 if wants parts; then
   {
@@ -29,7 +40,6 @@ if wants parts; then
     cargo run --release --quiet -p greenhub-storage --example history_bench
     cargo run --release --quiet -p greenhub-streams --example replay_bench
     cargo run --release --quiet -p greenhub-dashboards --example live_bench
-    cargo run --release --quiet -p greenhub-dispatch --example orders_bench
     echo '```'
   } | tee -a "$out"
 fi

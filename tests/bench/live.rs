@@ -54,7 +54,11 @@ pub async fn pipeline() -> Result<()> {
 
 /// One viewer as cheap as can be: handshake, subscription, then bytes are counted and thrown away.
 async fn idle_viewer(address: String, token: String) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(&address).await?;
+    idle_socket(&address, &token, r#"{"subscribe":["units"],"bbox":null,"resume":null}"#).await
+}
+
+async fn idle_socket(address: &str, token: &str, body: &str) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
     let request = format!(
         "GET /api/v1/live?token={token} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -65,10 +69,9 @@ async fn idle_viewer(address: String, token: String) -> Result<TcpStream> {
         head.push(stream.read_u8().await.context("read the upgrade")?);
     }
     anyhow::ensure!(head.starts_with(b"HTTP/1.1 101"), "no upgrade: {}", String::from_utf8_lossy(&head));
-    let body = br#"{"subscribe":["units"],"bbox":null,"resume":null}"#;
     // A client frame: final text, masked with zeros so that the payload stays as it is.
     let mut frame = vec![0x81, 0x80 | body.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(body);
+    frame.extend_from_slice(body.as_bytes());
     stream.write_all(&frame).await?;
     Ok(stream)
 }
@@ -106,6 +109,68 @@ pub async fn viewers() -> Result<()> {
         println!("| {count} | {cores:.2} | {flow:.1} | {:.0} |", resident_mib(bench.hub.pid()));
     }
     println!();
+    Ok(())
+}
+
+/// Crew accounts of the phones; each is logged in on several.
+const CREWS: usize = 20;
+/// Phones of the dispatch crews.
+const PHONES: usize = 1_000;
+/// A phone on shift sends its position so often.
+const FIX_EVERY: Duration = Duration::from_secs(10);
+
+/// 1,000 phones of crews: each holds its socket and sends its position; a third ask for list and messages each time.
+pub async fn phones() -> Result<()> {
+    println!(
+        "{PHONES} phones on shift: a socket each, a position each 10 s, every third with its list and messages, 30 s.\n"
+    );
+    println!("| phones | hub CPU, cores | RSS MiB | positions/s | answered p50 ms | p99 ms | failed |");
+    println!("|---|---|---|---|---|---|---|");
+    let bench = Bench::start(0).await?;
+    let crews = bench.crews(CREWS).await?;
+    println!("| 0 | | {:.0} | | | | |", resident_mib(bench.hub.pid()));
+    let mut sockets = Vec::new();
+    for n in 0..PHONES {
+        sockets.push(
+            idle_socket(bench.hub.http(), &crews[n % CREWS].token, r#"{"subscribe":[],"bbox":null,"resume":null}"#)
+                .await?,
+        );
+    }
+    let (cpu, started) = (cpu_seconds(bench.hub.pid()), Instant::now());
+    let phone = |n: usize| {
+        let api = &crews[n % CREWS];
+        async move {
+            let (mut took, mut failed) = (Vec::new(), 0usize);
+            // Phones are not in step.
+            let begin = FIX_EVERY.mul_f64(n as f64 / PHONES as f64);
+            tokio::time::sleep(begin).await;
+            while started.elapsed() < FIX_EVERY * 3 {
+                let fix = json!({"time": now_ms(), "lon": 121.4 + n as f64 / 1e5, "lat": 31.2, "accuracy_m": 8.0});
+                let sent = Instant::now();
+                let (status, _) = api.try_post("/api/v1/me/positions", &json!({"fixes": [fix]})).await;
+                took.push(sent.elapsed().as_secs_f64() * 1e3);
+                failed += usize::from(!status.is_success());
+                if n.is_multiple_of(3) {
+                    for path in ["/api/v1/orders?assignee=me&state=open", "/api/v1/me/messages?unread=true"] {
+                        failed += usize::from(!api.try_get(path).await.0.is_success());
+                    }
+                }
+                tokio::time::sleep(FIX_EVERY.saturating_sub(sent.elapsed())).await;
+            }
+            (took, failed)
+        }
+    };
+    let all = futures_util::future::join_all((0..PHONES).map(phone)).await;
+    let seconds = started.elapsed().as_secs_f64();
+    let cores = (cpu_seconds(bench.hub.pid()) - cpu) / seconds;
+    let failed: usize = all.iter().map(|(_, failed)| failed).sum();
+    let mut took: Vec<f64> = all.into_iter().flat_map(|(took, _)| took).collect();
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    let rss = resident_mib(bench.hub.pid());
+    let rate = took.len() as f64 / seconds;
+    println!("| {PHONES} | {cores:.2} | {rss:.0} | {rate:.0} | {:.1} | {:.1} | {failed} |\n", at(0.5), at(0.99));
+    drop(sockets);
     Ok(())
 }
 

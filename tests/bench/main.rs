@@ -1,7 +1,7 @@
 //! `make bench`: figures of the whole hub beside real peers in the same run. Prints a Markdown table.
 //!
 //! Each figure is a ratio against a peer, or a number for orientation: machines are shared and noisy. The load generator
-//! runs on the same machine, on one thread. `greenhub-bench ingest|forward|puback|pipeline|latency|alarms|viewers` runs one part.
+//! runs on the same machine, on one thread. `greenhub-bench ingest|forward|puback|pipeline|latency|alarms|viewers|phones` runs one part.
 
 mod alarms;
 mod ingest;
@@ -39,6 +39,9 @@ async fn main() -> Result<()> {
     }
     if wants("viewers") {
         live::viewers().await?;
+    }
+    if wants("phones") {
+        live::phones().await?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use greenhub_tests::api::Api;
 use greenhub_tests::hub::{Hub, Options, binary};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -27,16 +28,7 @@ impl Bench {
     pub async fn start(devices: usize) -> Result<Self> {
         let directory = tempfile::tempdir().context("make a directory")?;
         let data = directory.path().join("data");
-        let mut child = Command::new(binary())
-            .args(["user", "add", "bench", "--role", "administrator", "--password-stdin", "--data"])
-            .arg(&data)
-            .stdin(Stdio::piped())
-            .spawn()
-            .context("run greenhub user add")?;
-        writeln!(child.stdin.take().context("stdin is piped")?, "{PASSWORD}")?;
-        if !child.wait()?.success() {
-            bail!("greenhub user add failed");
-        }
+        add_user(&data, "bench", "administrator")?;
         let mut logins = Vec::new();
         if devices > 0 {
             let ids: Vec<String> = (0..devices).map(|n| format!("B-{n:04}")).collect();
@@ -61,6 +53,25 @@ impl Bench {
         Ok(Self { hub, api, devices: logins, _directory: directory })
     }
 
+    /// People of crews, on shift and logged in.
+    pub async fn crews(&self, count: usize) -> Result<Vec<Api>> {
+        let mut rules = self.api.get("/api/v1/dispatch/rules").await["rules"].clone();
+        let names: Vec<String> = (0..count).map(|n| format!("crew-{n:02}")).collect();
+        let member = |name: &String| serde_json::json!({"user": name, "name": name, "team": "crew"});
+        let members = rules["members"].as_array_mut().context("rules have members")?;
+        members.extend(names.iter().map(member));
+        self.api.put("/api/v1/dispatch/rules", &rules).await;
+        let mut crews = Vec::new();
+        for name in names {
+            add_user(self.hub.data(), &name, "crew")?;
+            let api = Api::login_as(&self.hub, &name, PASSWORD).await;
+            let api = api.map_err(|(status, body)| anyhow::anyhow!("log in: {status} {body}"))?;
+            api.post("/api/v1/me/shift", &serde_json::json!({"request_id": "on", "on": true})).await;
+            crews.push(api);
+        }
+        Ok(crews)
+    }
+
     /// A program that may subscribe everything.
     pub fn program(&self) -> Login {
         Login { id: "bench".to_owned(), password: Some(PASSWORD.to_owned()) }
@@ -70,6 +81,20 @@ impl Bench {
     pub async fn settled(&self) -> u64 {
         self.api.settled_ledger(0).await["accepted"].as_u64().unwrap_or(0)
     }
+}
+
+fn add_user(data: &Path, name: &str, role: &str) -> Result<()> {
+    let mut child = Command::new(binary())
+        .args(["user", "add", name, "--role", role, "--password-stdin", "--data"])
+        .arg(data)
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("run greenhub user add")?;
+    writeln!(child.stdin.take().context("stdin is piped")?, "{PASSWORD}")?;
+    if !child.wait()?.success() {
+        bail!("greenhub user add failed");
+    }
+    Ok(())
 }
 
 /// Waits until the file system has freed the files of earlier runs: while it does, every sync of the machine waits.
