@@ -70,6 +70,19 @@ pub struct Condition {
     pub by: String,
 }
 
+/// What differs where a source states the same condition once more, in time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// Event time, Unix ms.
+    pub at: i64,
+    /// Receive time of the batch.
+    pub received: ReceivedTime,
+    /// Log position of the record behind it.
+    pub position: Position,
+    /// Value, in the unit of the condition.
+    pub value: Option<f64>,
+}
+
 /// Key under which conditions are one alarm.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlarmKey {
@@ -82,6 +95,17 @@ pub struct AlarmKey {
 }
 
 impl Condition {
+    /// When it was stated, and with which value.
+    pub fn moment(&self) -> Again {
+        Again { at: self.at, received: self.received, position: self.position, value: self.value }
+    }
+
+    /// The same condition, stated once more; it is not late.
+    pub fn once_more(&self, again: Again) -> Self {
+        let Again { at, received, position, value } = again;
+        Self { at, received, position, value, late: false, ..self.clone() }
+    }
+
     /// The key of the alarm this condition belongs to.
     pub fn key(&self) -> AlarmKey {
         AlarmKey {

@@ -50,7 +50,7 @@ pub mod standing;
 pub mod threshold;
 pub mod watch;
 
-pub use condition::{AlarmKey, Condition};
+pub use condition::{Again, AlarmKey, Condition};
 pub use correlate::Correlator;
 pub use desk::{AlarmDesk, DeskOutput};
 pub use rules::{RuleProblem, RuleSet};

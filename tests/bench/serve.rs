@@ -26,6 +26,11 @@ pub struct Bench {
 impl Bench {
     /// Starts a hub with `devices` registered patrol units.
     pub async fn start(devices: usize) -> Result<Self> {
+        Self::start_with("patrol", devices).await
+    }
+
+    /// Starts a hub with `devices` registered devices of `class`.
+    pub async fn start_with(class: &str, devices: usize) -> Result<Self> {
         let directory = tempfile::tempdir().context("make a directory")?;
         let data = directory.path().join("data");
         add_user(&data, "bench", "administrator")?;
@@ -33,7 +38,7 @@ impl Bench {
         if devices > 0 {
             let ids: Vec<String> = (0..devices).map(|n| format!("B-{n:04}")).collect();
             let output = Command::new(binary())
-                .args(["device", "add", "--class", "patrol", "--data"])
+                .args(["device", "add", "--class", class, "--data"])
                 .arg(&data)
                 .args(&ids)
                 .output()

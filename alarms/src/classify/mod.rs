@@ -5,7 +5,7 @@
 //! is raised, so an old alarm keeps the words of its time. **Costs** two map look-ups.
 
 use crate::rules::{AlarmType, RuleSet};
-use greenhub_model::{AlarmCode, Class};
+use greenhub_model::{AlarmCode, Class, Severity};
 use std::borrow::Cow;
 
 /// The type of `code` on devices of `class`.
@@ -18,6 +18,15 @@ pub fn classify<'r>(rules: &'r RuleSet, class: Class, code: &AlarmCode) -> Cow<'
     Cow::Owned(unknown)
 }
 
+/// The severity of an alarm whose source states none, without the rest of its type.
+pub fn severity(rules: &RuleSet, class: Class, code: &AlarmCode) -> Severity {
+    let known = rules.types.get(&class).and_then(|types| types.get(code));
+    known.or_else(|| rules.defaults.get(&class)).map_or(NAMELESS, |kind| kind.severity)
+}
+
+/// Severity of the type of last resort.
+const NAMELESS: Severity = Severity::Minor;
+
 /// The type of last resort: a rule set that passed validation has a default for each class.
 fn nameless() -> AlarmType {
     AlarmType {
@@ -25,7 +34,7 @@ fn nameless() -> AlarmType {
         cause: "规则集中没有该告警代码".into(),
         consequence: "未知，按一般故障处理".into(),
         action: "查看设备原始报文，并在规则集中补充该代码".into(),
-        severity: greenhub_model::Severity::Minor,
+        severity: NAMELESS,
         weights: crate::rules::Consequence::default(),
         respond_within_min: 60,
         at_least: None,

@@ -9,7 +9,7 @@ use super::commands;
 use super::occurrence::Answered;
 use super::repeats::Repeated;
 use super::slot::{Covers, Slot};
-use crate::condition::{AlarmKey, Condition};
+use crate::condition::{Again, AlarmKey, Condition};
 use crate::merge;
 use crate::rules::{RuleSet, SuppressionRule};
 use greenhub_model::alarm::Alarm;
@@ -22,6 +22,9 @@ use std::collections::BTreeMap;
 
 /// The alarm type that stands for all further kinds once a device has too many.
 pub(crate) const TOO_MANY_CODE: &str = "TOO_MANY_ALARMS";
+
+/// Up to so many keys are looked through, which needs no key of our own.
+const FEW_KEYS: usize = 8;
 
 /// Everything remembered of one device.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -138,12 +141,16 @@ impl Device {
     }
 
     /// Counts a condition that changes nothing else.
-    pub(super) fn repeat(&mut self, rules: &RuleSet, condition: &Condition) -> Repeated {
-        let part = condition.sub_component.as_deref().filter(|part| !part.is_empty());
-        // A device has few keys that stand; a part that was cut is not found here and takes the long way.
-        let mut slots = self.slots.iter_mut();
-        let slot = slots.find(|(key, _)| key.code == condition.code && key.sub_component.as_deref() == part);
-        slot.map_or(Repeated::No, |(_, slot)| slot.repeat(rules, condition))
+    pub(super) fn repeat(&mut self, rules: &RuleSet, of: &Condition, again: Again) -> Repeated {
+        // A part that was cut is not found here and takes the long way.
+        let part = of.sub_component.as_deref().filter(|part| !part.is_empty());
+        let slot = if self.slots.len() <= FEW_KEYS {
+            let mut slots = self.slots.iter_mut();
+            slots.find(|(key, _)| key.code == of.code && key.sub_component.as_deref() == part).map(|(_, slot)| slot)
+        } else {
+            self.slots.get_mut(&SlotKey { code: of.code.clone(), sub_component: part.map(str::to_owned) })
+        };
+        slot.map_or(Repeated::No, |slot| slot.repeat(rules, of, again))
     }
 
     /// What hides a raise of `code` from the start.

@@ -35,7 +35,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
-use crate::condition::{AlarmKey, Condition, device_of_alarm};
+use crate::condition::{Again, AlarmKey, Condition, device_of_alarm};
 use crate::rules::RuleSet;
 use device::Device;
 use greenhub_model::alarm::Alarm;
@@ -103,15 +103,32 @@ impl AlarmDesk {
 
     /// Takes one condition in.
     pub fn apply(&mut self, rules: &RuleSet, condition: Condition, out: &mut Vec<DeskOutput>) {
-        if let Some(device) = self.devices.get_mut(&condition.device) {
-            match device.repeat(rules, &condition) {
-                Repeated::Held { first: false } => return,
-                Repeated::Held { first: true } => {
-                    return index(&mut self.due, &mut self.fading, &condition.device, device);
-                }
-                Repeated::No => {}
-            }
+        if !condition.late && self.counted(rules, &condition, condition.moment()) {
+            return;
         }
+        self.judge(rules, condition, out);
+    }
+
+    /// Takes in that a condition is stated once more, in time: the same as [`AlarmDesk::apply`] of
+    /// [`Condition::once_more`], which is not made where it is a mere repeat.
+    pub fn again(&mut self, rules: &RuleSet, of: &Condition, again: Again, out: &mut Vec<DeskOutput>) {
+        if !self.counted(rules, of, again) {
+            self.judge(rules, of.once_more(again), out);
+        }
+    }
+
+    /// Counts a mere repeat; false where it is more than that.
+    fn counted(&mut self, rules: &RuleSet, of: &Condition, again: Again) -> bool {
+        let Some(device) = self.devices.get_mut(&of.device) else { return false };
+        match device.repeat(rules, of, again) {
+            Repeated::No => return false,
+            Repeated::Held { first: false } => {}
+            Repeated::Held { first: true } => index(&mut self.due, &mut self.fading, &of.device, device),
+        }
+        true
+    }
+
+    fn judge(&mut self, rules: &RuleSet, condition: Condition, out: &mut Vec<DeskOutput>) {
         let id = condition.device.clone();
         let device = self.devices.entry(id.clone()).or_default();
         device.apply(rules, condition, out);

@@ -12,13 +12,14 @@
 //!
 //! Counted like this is only what changes nothing but the count and the newest time: one source, in order, not worse than
 //! before, while the condition holds. All else takes the long way. **Remembers** one such count per occurrence.
-//! **Costs** a few comparisons and no copy of the alarm, where the long way copies the alarm into its change.
+//! **Costs** a few comparisons and no copy of the alarm, where the long way copies the alarm into its change; said with
+//! [`super::AlarmDesk::again`], no condition either.
 
 use super::DeskOutput;
 use super::occurrence::Occurrence;
 use super::slot::Slot;
-use crate::classify::classify;
-use crate::condition::{BY_CHARS_MAX, Condition, TEXT_CHARS_MAX};
+use crate::classify::severity;
+use crate::condition::{Again, BY_CHARS_MAX, Condition, TEXT_CHARS_MAX};
 use crate::merge;
 use crate::rules::RuleSet;
 use greenhub_model::alarm::{AlarmEvent, AlarmEventKind, AlarmState, Repeats};
@@ -58,52 +59,53 @@ pub(super) enum Repeated {
 
 impl Slot {
     /// Counts the condition, where that is all there is to do.
-    pub(super) fn repeat(&mut self, rules: &RuleSet, condition: &Condition) -> Repeated {
+    pub(super) fn repeat(&mut self, rules: &RuleSet, of: &Condition, again: Again) -> Repeated {
         let Some(occurrence) = &mut self.occurrence else { return Repeated::No };
-        let at = condition.at.min(condition.received.millis());
+        let again = Again { at: again.at.min(again.received.millis()), ..again };
         let lone = self.words.len() == 1;
-        let Some(word) = self.words.get_mut(&condition.by).filter(|_| lone) else { return Repeated::No };
-        let goes_on = condition.active && word.active && occurrence.memories.active && !condition.late;
-        if !goes_on || at < word.at || !occurrence.may_hold(rules, condition, at) {
+        let Some(word) = self.words.get_mut(&of.by).filter(|_| lone) else { return Repeated::No };
+        let goes_on = of.active && word.active && occurrence.memories.active;
+        if !goes_on || again.at < word.at || !occurrence.may_hold(rules, of, again) {
             return Repeated::No;
         }
-        word.at = at;
-        Repeated::Held { first: occurrence.hold(condition, at) }
+        word.at = again.at;
+        Repeated::Held { first: occurrence.hold(of, again) }
     }
 }
 
 impl Occurrence {
-    fn may_hold(&self, rules: &RuleSet, condition: &Condition, at: i64) -> bool {
-        let told_lately = self.told_at.is_some_and(|told| condition.received < later(told));
-        let due = self.held.as_ref().is_some_and(|held| held.due <= condition.received);
+    fn may_hold(&self, rules: &RuleSet, of: &Condition, again: Again) -> bool {
+        let told_lately = self.told_at.is_some_and(|told| again.received < later(told));
+        let due = self.held.as_ref().is_some_and(|held| held.due <= again.received);
         let alarm = &self.alarm;
-        let in_order = at >= alarm.last_seen_at && at >= alarm.raised_at;
-        let short = condition.text.len() <= TEXT_CHARS_MAX && condition.by.len() <= BY_CHARS_MAX;
+        let in_order = again.at >= alarm.last_seen_at && again.at >= alarm.raised_at;
+        let short = of.text.len() <= TEXT_CHARS_MAX && of.by.len() <= BY_CHARS_MAX;
         told_lately && !due && in_order && short && alarm.state != AlarmState::Normal && {
-            let severity = condition.severity.unwrap_or_else(|| classify(rules, alarm.class, &alarm.code).severity);
+            let severity = of.severity.unwrap_or_else(|| severity(rules, alarm.class, &alarm.code));
             severity <= alarm.severity
         }
     }
 
     /// Counts it and keeps its words; true where nothing was held before.
-    fn hold(&mut self, condition: &Condition, at: i64) -> bool {
-        self.count_at(at, condition.position);
+    fn hold(&mut self, of: &Condition, again: Again) -> bool {
+        let Again { at, received, position, value } = again;
+        self.count_at(at, position);
         match &mut self.held {
             Some(held) => {
                 held.repeats.count += 1;
-                (held.at, held.position, held.value) = (at, condition.position, condition.value);
-                held.text.clone_from(&condition.text);
+                (held.at, held.position, held.value) = (at, position, value);
+                held.text.clone_from(&of.text);
                 false
             }
             None => {
                 self.held = Some(Held {
-                    repeats: Repeats { count: 1, first: condition.position, from: at },
+                    repeats: Repeats { count: 1, first: position, from: at },
                     at,
-                    position: condition.position,
-                    by: condition.by.clone(),
-                    text: condition.text.clone(),
-                    value: condition.value,
-                    due: later(self.told_at.unwrap_or(condition.received)),
+                    position,
+                    by: of.by.clone(),
+                    text: of.text.clone(),
+                    value,
+                    due: later(self.told_at.unwrap_or(received)),
                 });
                 true
             }

@@ -96,6 +96,10 @@ impl AlarmStage {
                     self.desk.apply(&self.rules, *condition, &mut self.said);
                     self.speak(place.position, stage, &mut sequence, piece);
                 }
+                AlarmInput::Again(condition, again) => {
+                    self.desk.again(&self.rules, &condition, again, &mut self.said);
+                    self.speak(place.position, stage, &mut sequence, piece);
+                }
                 AlarmInput::Command(request) => {
                     let result =
                         self.desk.command(&self.rules, &request, head.received, place.position, &mut self.said);

@@ -22,7 +22,7 @@ pub(crate) use correlate::{CorrelatePart, CorrelateStage};
 pub(crate) use device::{DevicePart, DeviceStage, rules_of};
 
 use correlate::Hanging;
-use greenhub_alarms::{Condition, RuleSet};
+use greenhub_alarms::{Again, Condition, RuleSet};
 use greenhub_model::ledger::Counts;
 use greenhub_model::{Batch, Channel, CommandRequest, DeviceId, Output, Position, ReceivedTime};
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,8 @@ pub(crate) struct Placed<T> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum AlarmInput {
     Condition(Box<Condition>),
+    /// A condition that was said before, stated once more.
+    Again(Arc<Condition>, Again),
     Command(Box<CommandRequest>),
 }
 

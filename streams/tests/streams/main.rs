@@ -1,5 +1,6 @@
 //! The dataflow from outside: the real host, the real decoder, a real log.
 
+mod again;
 mod backtest;
 mod equality;
 mod kit;

@@ -65,6 +65,35 @@ fn what_is_held_is_told_before_anything_else_happens() {
     assert_eq!(kinds, [Repeated, Acknowledged]);
 }
 
+#[test]
+fn said_again_is_the_same_as_said_in_full() {
+    let rules = RuleSet::builtin();
+    let (mut full, mut short) = ((AlarmDesk::new(), vec![]), (AlarmDesk::new(), vec![]));
+    let parts = |n: i64| Some(format!("P{n}"));
+    for step in 0..600i64 {
+        // Twenty parts, so that keys are found by name; gaps beyond a second, a word from the past, an end now and then.
+        let now = 10_000 + step * 90 + step / 40 * 1_200;
+        let of = Condition {
+            sub_component: parts(step % 20),
+            text: "高".into(),
+            severity: (step % 3 == 0).then_some(Severity::Minor),
+            ..condition("D", ["H2S_HIGH", "UNHEARD_OF"][usize::from(step % 2 == 0)], step % 97 != 0, now)
+        };
+        let at = if step % 41 == 0 { now - 5_000 } else { now + i64::from(step % 13 == 0) * 40 };
+        let (received, position) = (ReceivedTime::from_millis(now), Position(step as u64 + 1));
+        let again = Again { at, received, position, value: Some(step as f64) };
+        for (desk, out) in [&mut full, &mut short] {
+            desk.advance(&rules, received, position, out);
+        }
+        full.0.apply(&rules, of.once_more(again), &mut full.1);
+        let earlier = Condition { value: None, at: 1, position: Position(0), late: true, ..of };
+        short.0.again(&rules, &earlier, again, &mut short.1);
+        assert_eq!(full.1, short.1, "step {step}");
+        assert_eq!(full.0, short.0, "step {step}");
+    }
+    assert!(told(&mut short.1).iter().any(|event| event.3.is_some()), "some were told together");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

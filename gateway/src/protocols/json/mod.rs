@@ -92,18 +92,32 @@ fn nests_too_deep(text: &str) -> bool {
     if text.len() <= 2 * NESTING_MAX {
         return false;
     }
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    text.bytes().any(|byte| {
+    let (mut depth, mut rest) = (0usize, text.as_bytes());
+    // What lies between is passed over in one go: most of a long message is names and numbers.
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}')) {
+        let byte = rest[at];
+        rest = &rest[at + 1..];
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => depth += 1,
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
+            b'"' => rest = behind_text(rest),
+            b'[' | b'{' => depth += 1,
+            _ => depth = depth.saturating_sub(1),
         }
-        depth > NESTING_MAX
-    })
+        if depth > NESTING_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// What follows the closing quotation mark.
+fn behind_text(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        if rest[at] == b'"' {
+            return &rest[at + 1..];
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    &[]
 }
 
 /// The parser's own words, with a hint where a device wrote a number that JSON does not have.

@@ -6,7 +6,7 @@ use super::watching::{Heard, quality_delays, quality_truth};
 use super::{DeviceStage, Ready, Said, Voice, limit_condition};
 use greenhub_alarms::threshold;
 use greenhub_alarms::watch::{Input, Moment};
-use greenhub_alarms::{Condition, RuleSet};
+use greenhub_alarms::{Again, Condition, RuleSet};
 use greenhub_model::observation::{AlarmReport, PositionReport, ReadingReport, StatusReport};
 use greenhub_model::output::{Sample, TrackPoint};
 use greenhub_model::time::TimeQuality;
@@ -267,14 +267,21 @@ impl Device {
     }
 
     fn alarm(&mut self, rules: &RuleSet, report: &AlarmReport, when: &When, voice: &mut Voice, said: &mut Said) {
-        let mut condition = self.condition(report.code.clone(), report.active, when.received, when.position);
-        condition.sub_component = report.sub_component.clone();
-        condition.severity = report.severity;
-        condition.value = report.value;
-        condition.text = report.text.clone().unwrap_or_default();
-        condition.at = when.time.0;
-        condition.late = when.late;
-        said.condition(voice, condition);
+        let again = Again { at: when.time.0, received: when.received, position: when.position, value: report.value };
+        match self.told.find(report, self.whereabouts()).filter(|_| !when.late) {
+            Some(condition) => said.once_more(voice, condition, again),
+            None => {
+                let mut condition = self.condition(report.code.clone(), report.active, when.received, when.position);
+                condition.sub_component = report.sub_component.clone();
+                condition.severity = report.severity;
+                condition.value = report.value;
+                condition.text = report.text.clone().unwrap_or_default();
+                condition.at = when.time.0;
+                condition.late = when.late;
+                self.told.keep(&condition);
+                said.condition(voice, condition);
+            }
+        }
         if report.active && !when.late && !self.watches.is_empty() {
             let event = [(Heard::Other(Input::Alarm(report.code.clone())), 1.0, Quality::Good)];
             self.watch(rules, event.into_iter(), when.moment(), when.position, (voice, said));

@@ -24,7 +24,8 @@
 //! **Remembers** per device its profile, last state, at most 256 points, each with its limits, and the memories of its
 //! watches and of the fences near it; at most
 //! [`UNREGISTERED_MAX`] devices that nobody registered. Registered devices are bounded by who may register.
-//! **Costs** about 0.3 µs per position beside the decoding; no allocation except what goes out.
+//! **Costs** about 0.3 µs per position beside the decoding; no allocation except what goes out. An alarm message that says
+//! again what its device said before costs no condition ([`told`]).
 
 mod apply;
 mod fencing;
@@ -32,6 +33,7 @@ mod pair;
 mod record;
 mod state;
 mod timers;
+mod told;
 mod watching;
 
 use self::state::{Device, Listening};
@@ -40,7 +42,7 @@ use super::{AlarmInput, Head, PartError, Piece, Place, Placed, Stage, ToAlarm, o
 use greenhub_alarms::fence::FenceSet;
 use greenhub_alarms::threshold::{self, Edge, LimitRule};
 use greenhub_alarms::watch::WatchSet;
-use greenhub_alarms::{Condition, RuleSet};
+use greenhub_alarms::{Again, Condition, RuleSet};
 use greenhub_model::decode::Decode;
 use greenhub_model::{Batch, DeviceId, Output, Position, ReceivedTime, RecordKind};
 pub(crate) use record::rules_of;
@@ -237,6 +239,9 @@ impl Said {
     fn condition(&mut self, voice: &mut Voice, condition: Condition) {
         let value = AlarmInput::Condition(Box::new(condition));
         self.inputs.push(Placed { place: voice.place(), value });
+    }
+    fn once_more(&mut self, voice: &mut Voice, condition: Arc<Condition>, again: Again) {
+        self.inputs.push(Placed { place: voice.place(), value: AlarmInput::Again(condition, again) });
     }
 }
 

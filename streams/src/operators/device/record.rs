@@ -197,6 +197,7 @@ impl DeviceStage {
                 let newly = !device.registered;
                 device.registered = true;
                 device.profile = profile;
+                device.told.forget();
                 let orphans = device.rewatch(&rules, &ready);
                 let mut voice = Voice::record(position);
                 for orphan in orphans {

@@ -3,6 +3,7 @@
 use super::Ready;
 use super::fencing::Fences;
 use super::timers::NEVER;
+use super::told::Told;
 use super::watching::{Watches, quality_delays};
 use greenhub_alarms::threshold::{LimitMemory, LimitRule, deadline};
 use greenhub_alarms::watch::{self, Gate};
@@ -48,6 +49,9 @@ pub(super) struct Device {
     /// Time of the earliest timer entry, µs. No state: set again when the timers are built.
     #[serde(skip, default = "never")]
     pub armed: i64,
+    /// Alarm messages as they became conditions. No state: what is not there is made again.
+    #[serde(skip)]
+    pub told: Told,
     /// Its view goes out at the end of the batch. Always false between batches.
     #[serde(skip)]
     pub dirty: bool,
@@ -194,6 +198,7 @@ impl Device {
             watches: Watches::default(),
             fences: Fences::default(),
             armed: NEVER,
+            told: Told::default(),
             dirty: false,
         }
     }
@@ -322,9 +327,7 @@ impl Device {
         received: ReceivedTime,
         position: Position,
     ) -> Condition {
-        let fixed = self.profile.place.map(|p| (p.lon, p.lat));
-        let moving = self.fix.map(|f| (f.lon, f.lat));
-        let place = if self.profile.class.is_unit() { moving.or(fixed) } else { fixed.or(moving) };
+        let place = self.whereabouts();
         Condition {
             device: self.profile.device.clone(),
             class: self.profile.class,
@@ -347,6 +350,13 @@ impl Device {
             late: false,
             by: self.profile.device.as_str().to_owned(),
         }
+    }
+
+    /// Where an alarm of it is: where it stands, or where the unit was seen last. Degrees east and north.
+    pub(super) fn whereabouts(&self) -> Option<(f64, f64)> {
+        let fixed = self.profile.place.map(|p| (p.lon, p.lat));
+        let moving = self.fix.map(|f| (f.lon, f.lat));
+        if self.profile.class.is_unit() { moving.or(fixed) } else { fixed.or(moving) }
     }
 
     fn name(&self) -> &str {
