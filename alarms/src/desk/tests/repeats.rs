@@ -72,7 +72,7 @@ fn said_again_is_the_same_as_said_in_full() {
     let parts = |n: i64| Some(format!("P{n}"));
     for step in 0..600i64 {
         // Twenty parts, so that keys are found by name; gaps beyond a second, a word from the past, an end now and then.
-        let now = 10_000 + step * 90 + step / 40 * 1_200;
+        let now = 10_000 + step * 30 + step / 40 * 1_200;
         let of = Condition {
             sub_component: parts(step % 20),
             text: "高".into(),

@@ -434,13 +434,20 @@ impl DeviceStage {
     /// The views of all devices that spoke or changed.
     fn show(&mut self, said: &mut Said) {
         let (end, rules) = (said.head.end, self.rules.clone());
-        for slot in std::mem::take(&mut self.dirty) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
             let Some(device) = self.devices.get(slot).filter(|d| d.dirty) else { continue };
             device.dirty = false;
+            if said.muted {
+                said.withheld += 1;
+                continue;
+            }
             let id = Some(device.profile.device.clone());
             let mut voice = Voice { position: end, stage: Stage::View, device: id, sequence: 0 };
             said.output(&mut voice, || device.view(&rules));
         }
+        // Its room is used again by the next batch.
+        self.dirty = dirty;
     }
 
     fn dirty(&mut self, slot: u32) {
