@@ -255,11 +255,18 @@ impl Notices {
     pub async fn due(&self, way: OrderNoticeWay, to: Option<&str>, now: i64) -> Result<Vec<Due>, StoreError> {
         let mut select = Select::new(rows::DUE);
         select.and("state", "=", enum_word(&OrderNoticeState::Queued)).and("way", "=", enum_word(&way));
+        select.and("next_try", "<=", now);
+        let mut sort = "next_try, seq";
         if let Some(to) = to {
             select.and("recipient", "=", to);
+            // In order: what waits to be tried again holds up what came after it.
+            let first = "NOT EXISTS (SELECT 1 FROM order_notices AS before WHERE before.state = {} AND before.way = {} \
+                         AND before.recipient = {} AND before.seq < order_notices.seq AND before.next_try > {})";
+            let queued = enum_word(&OrderNoticeState::Queued);
+            select.and_text(first, [queued.into(), enum_word(&way).into(), to.into(), now.into()]);
+            sort = "seq";
         }
-        select.and("next_try", "<=", now);
-        let rows = select.fetch(self.db.readers(), "next_try, seq", TOGETHER, "find due notices").await?;
+        let rows = select.fetch(self.db.readers(), sort, TOGETHER, "find due notices").await?;
         let due = |row| Ok(Due { notice: notice_of(row)?, key: text(row, 14)?, body: text(row, 15)? });
         rows.iter().map(due).collect()
     }

@@ -133,3 +133,32 @@ async fn a_text_that_fails_for_good_lets_the_call_come() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_another_system_is_told_waits_behind_what_failed() {
+    on_every_database(async |stage| {
+        let notices = Notices::open(stage.open().await).await.expect("tables");
+        for version in 1..=3 {
+            let event = Some(OrderEvent::Urge { text: String::new() });
+            let (by, state) = ("li".to_owned(), OrderState::Dispatched);
+            let entry = OrderEntry { version, at: 1_000, done_at: None, by, state, event };
+            let news = TargetNews { target: "parks".into(), order: order(), entry };
+            let id = format!("W-1~{version}~target");
+            let sql = "INSERT INTO order_rings (id, order_id, next_at, body) VALUES ($1, 'W-1', 1000, $2)";
+            let body = rows::to_json(&Work::Target(Box::new(news.clone())));
+            sqlx::query(sql).bind(&id).bind(body).execute(notices.db.writer()).await.expect("a ring");
+            notices.queue_target(&id, &news, 1_000).await.expect("queued");
+        }
+        let due = async |now| {
+            let due = notices.due(OrderNoticeWay::Target, Some("parks"), now).await.expect("due");
+            due.iter().map(|due| (due.notice.version, due.notice.id)).collect::<Vec<_>>()
+        };
+        let all = due(1_000).await;
+        assert_eq!(all.iter().map(|(version, _)| *version).collect::<Vec<_>>(), [1, 2, 3], "{}", stage.label);
+        notices.settle(all[0].1, &Outcome::Sent("ok".into()), 1_000).await.expect("noted");
+        notices.settle(all[1].1, &Outcome::Again("away".into(), 5_000), 1_000).await.expect("noted");
+        assert_eq!(due(4_999).await, [], "{}: the third waits behind the second", stage.label);
+        assert_eq!(due(5_000).await, all[1..], "{}", stage.label);
+    })
+    .await;
+}
