@@ -115,6 +115,11 @@ string_id!(
     FileId, "file id", 64, "[0-9a-f]",
     |c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)
 );
+string_id!(
+    /// A media session: 32 random lower-case hexadecimal digits; whoever knows it may end it.
+    MediaSessionId, "media session id", 32, "[0-9a-f]",
+    |c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)
+);
 
 impl AlarmId {
     /// The occurrence of `code` on `device` whose first raise stands at log position `first`.

@@ -17,6 +17,7 @@ pub mod geodesy;
 pub mod ids;
 pub mod kpi;
 pub mod ledger;
+pub mod media;
 pub mod notice;
 pub mod notify;
 pub mod observation;
@@ -36,7 +37,7 @@ pub mod view;
 
 pub use alarm::{Alarm, AlarmEvent, AlarmState, Priority, Severity};
 pub use command::{Command, CommandRefusal, CommandRequest, ConfigChange};
-pub use ids::{AlarmCode, AlarmId, Class, DeviceId, FileId, IdError, OrderId, PointName};
+pub use ids::{AlarmCode, AlarmId, Class, DeviceId, FileId, IdError, MediaSessionId, OrderId, PointName};
 pub use observation::{Observation, Observed, Quality};
 pub use output::{BatchOutput, Output};
 pub use profile::{DeviceProfile, PointProfile};
