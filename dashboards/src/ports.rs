@@ -3,10 +3,12 @@
 //! `dashboards` may not know `dispatch`, `gateway` or `streams`, and later they may run on other machines. What crosses
 //! here is a `model` value or plain data.
 
+mod media;
 mod notices;
 mod orders;
 mod staffing;
 
+pub use media::{MediaDoor, MediaRefusal, RecordingBytes};
 pub use notices::{CallResult, NoticeBook, SignedCall};
 pub use orders::{
     DispatchRulesVersion, OpenCall, OrderBook, OrderCall, OrderCaller, OrderFailure, OrderQuery, OrderThread,

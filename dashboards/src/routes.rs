@@ -2,6 +2,7 @@
 //! document is checked against it, and a test walks all routes with all roles.
 
 use crate::access::{Admits, guard};
+use crate::api::media;
 use crate::api::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, mqtt, orders, quarantine, rules,
     session, system,
@@ -56,6 +57,12 @@ pub const DOERS: Admits = Admits::Roles(&[
     Role::Crew,
     Role::Administrator,
 ]);
+/// Who may watch and hear a unit.
+pub const WATCHERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::Administrator]);
+/// Who may see what was recorded of a unit, and keep it as evidence.
+pub const REPLAYERS: Admits = Admits::Roles(&[Role::Dispatcher, Role::Auditor, Role::Administrator]);
+/// Who may send picture and sound, for the unit they carry; who watches sees all.
+pub const CARRIERS: Admits = Admits::Roles(&[Role::PatrolOfficer, Role::Crew, Role::Dispatcher, Role::Administrator]);
 
 /// Who works in the field and shares where they are.
 pub const FIELD: Admits = Admits::Roles(&[Role::PatrolOfficer, Role::Crew]);
@@ -210,6 +217,16 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/quarantine/counts", CARETAKERS, quarantine::counts),
         get("/api/v1/ledger", EVERY_ROLE, ledger::show),
         get("/api/v1/map/district", EVERY_ROLE, map::district),
+        get("/api/v1/media", WATCHERS, media::list),
+        get("/api/v1/media/{unit}", CARRIERS, media::show),
+        post("/api/v1/media/{unit}/whip", CARRIERS, media::publish),
+        post("/api/v1/media/{unit}/whep", WATCHERS, media::watch),
+        delete("/api/v1/media/sessions/{session}", CARRIERS, media::end),
+        post("/api/v1/media/{unit}/record", WATCHERS, media::recordings::switch),
+        get("/api/v1/media/{unit}/recordings", REPLAYERS, media::recordings::list),
+        get("/api/v1/media/{unit}/recordings/{id}/video", REPLAYERS, media::recordings::video),
+        get("/api/v1/media/{unit}/recordings/{id}/verification", REPLAYERS, media::recordings::verify),
+        put("/api/v1/media/{unit}/recordings/{id}/hold", REPLAYERS, media::recordings::hold),
         get("/api/v1/system", EVERY_ROLE, system::show),
         get("/api/v1/changes", EVERY_ROLE, changes::list),
         post("/api/v1/changes", REQUESTERS, changes::create),

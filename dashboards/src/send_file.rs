@@ -34,6 +34,8 @@ pub struct Sent<'a> {
     pub inline: bool,
     /// Name when it is saved.
     pub name: String,
+    /// Only so many bytes of it, where it is still being written.
+    pub upto: Option<u64>,
 }
 
 /// Answers with the file, or the range that the request wants.
@@ -53,7 +55,8 @@ pub async fn send(request: &HeaderMap, sent: Sent<'_>) -> Result<Response, Probl
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let mut file = File::open(sent.path).await.map_err(lost)?;
-    let length = file.metadata().await.map_err(lost)?.len();
+    let whole = file.metadata().await.map_err(lost)?.len();
+    let length = sent.upto.map_or(whole, |upto| upto.min(whole));
     put(header::CONTENT_TYPE, sent.media_type.into());
     let kind = if sent.inline { "inline" } else { "attachment" };
     put(header::CONTENT_DISPOSITION, format!("{kind}; filename*=UTF-8''{}", encode(&sent.name)));

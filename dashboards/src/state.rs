@@ -4,7 +4,7 @@ use crate::live::Live;
 use crate::login_limit::LoginLimit;
 use crate::past::PastMoments;
 use crate::ports::{
-    CommandPort, HistorySource, MqttDoor, NoticeBook, OrderBook, Readiness, RulesPort, Staffing, SystemInfo,
+    CommandPort, HistorySource, MediaDoor, MqttDoor, NoticeBook, OrderBook, Readiness, RulesPort, Staffing, SystemInfo,
 };
 use bytes::Bytes;
 use greenhub_model::ReceivedTime;
@@ -108,6 +108,8 @@ pub struct Parts {
     pub commands: Arc<dyn CommandPort>,
     /// MQTT over WebSocket, where the broker runs in this process.
     pub mqtt: Option<Arc<dyn MqttDoor>>,
+    /// Patrol media, where the relay runs in this process.
+    pub media: Option<Arc<dyn MediaDoor>>,
     /// The ledger as it stands.
     pub ledger: Arc<dyn Fn() -> Ledger + Send + Sync>,
     /// What `/api/v1/system` shows.

@@ -17,7 +17,9 @@ async fn every_route_admits_exactly_the_roles_of_the_table() {
             None => String::new(),
         };
         for route in table() {
-            let path = route.path.replace("{id}", "X-1").replace("{username}", "nobody");
+            let path = ["{id}", "{unit}", "{session}"]
+                .iter()
+                .fold(route.path.replace("{username}", "nobody"), |path, name| path.replace(name, "X-1"));
             let mut request = hub.http.request(route.method.clone(), hub.url(&path));
             if role.is_some() {
                 request = request.bearer_auth(&token);

@@ -117,6 +117,8 @@ section! {
         accounts: AccountsSection = AccountsSection::default(),
         /// Notices of alarms.
         notify: Notify = Notify::default(),
+        /// Patrol media.
+        media: MediaSection = MediaSection::default(),
         /// A NATS server to subscribe at.
         nats: Nats = Nats::default(),
         /// A NATS JetStream consumer.
@@ -189,6 +191,30 @@ section! {
         snapshot_every: Span = Span(Duration::from_secs(15)),
         /// Rule set (TOML or JSON) that becomes the first version; later ones come by change requests. Empty for the built-in one.
         rules: PathBuf = PathBuf::new(),
+    }
+}
+
+section! {
+    /// `[media]`
+    MediaSection {
+        /// Switch.
+        enabled: bool = true,
+        /// UDP address of the relay; empty: a free port at the address that HTTP listens on.
+        listen: String = String::new(),
+        /// Address that clients are told, where it is another one (behind NAT); empty: the one it listens on.
+        advertise: String = String::new(),
+        /// Units that send at one time.
+        senders_max: usize = 64,
+        /// Watchers of one unit at one time.
+        watchers_per_unit_max: usize = 64,
+        /// Sessions at one time in all.
+        sessions_max: usize = 512,
+        /// Whether a unit that calls for help is recorded by itself.
+        record_sos: bool = true,
+        /// Recordings that are not held are kept so many days.
+        keep_days: u32 = 30,
+        /// Bytes that recordings may take; above, the oldest that are not held go.
+        bytes_max: u64 = 50_000_000_000,
     }
 }
 

@@ -13,6 +13,7 @@ mod devices;
 mod export;
 mod files;
 mod intakes;
+mod media;
 mod notify;
 mod order_notices;
 mod orders;

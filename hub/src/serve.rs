@@ -191,6 +191,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         clock: clock.clone(),
         started,
     });
+    let media = crate::media::start(config, people.audit().clone(), live.clone(), clock.clone(), &stop)?;
     let past = Arc::new(PastMoments::new(Arc::new(PastLog::of(config, orders.clone()))));
     tokio::spawn(crate::past::close_idle(past.clone(), clock.clone(), stop.clone()));
     let parts = Parts {
@@ -218,6 +219,7 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         },
         commands: Arc::new(Commands { log: log.clone(), waiting }),
         mqtt: Some(Arc::new(Door { doors: broker.doors(), encrypted: config.http.behind_tls })),
+        media: media.as_ref().map(|media| media.door.clone()),
         ledger: {
             let o = overview.clone();
             Arc::new(move || o.ledger())
@@ -264,6 +266,9 @@ async fn serve(config: &Config, is_demo: bool, simulated: bool) -> Result<()> {
         task.await.context("a task of the order notices failed")?;
     }
     order_clock.await.context("the clock of the orders failed")?;
+    if let Some(media) = media {
+        media.recorders.await.context("the recorders failed")?;
+    }
     broker.shutdown().await;
     let ended = streams.clone();
     if let Err(error) = tokio::task::spawn_blocking(move || ended.stop()).await.context("stop the dataflow")? {

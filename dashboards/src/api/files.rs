@@ -270,6 +270,7 @@ pub async fn get(
         tag: format!("{}{}", file.id, if original { "-original" } else { "" }),
         inline: file.media.kind() != FileKind::Document,
         name: saved_name(&file),
+        upto: None,
     };
     send(&headers, sent).await
 }
@@ -290,7 +291,7 @@ pub async fn thumb(
     }
     let (path, blanks) = state.files.content(&file, Copy::Thumb);
     let (tag, name) = (format!("{}-thumb", file.id), "thumb.jpg".to_owned());
-    send(&headers, Sent { path: &path, blanks, media_type: "image/jpeg", tag, inline: true, name }).await
+    send(&headers, Sent { path: &path, blanks, media_type: "image/jpeg", tag, inline: true, name, upto: None }).await
 }
 
 /// What is known of a file.

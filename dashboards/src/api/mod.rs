@@ -13,6 +13,7 @@ mod kpi_csv;
 pub mod ledger;
 pub mod live;
 pub mod map;
+pub mod media;
 pub mod messages;
 pub mod metrics;
 pub mod mqtt;

@@ -1,5 +1,6 @@
 //! The interface document (OpenAPI 3.1), generated from the handlers and the types they speak.
 
+use super::media;
 use super::{
     alarms, audit, backtests, changes, devices, files, health, ledger, live, map, metrics, mqtt, orders, quarantine,
     rules, session,
@@ -43,6 +44,9 @@ use utoipa::{Modify, OpenApi};
         staff::list, staff::shift, staff::turn, staff::positions,
         quarantine::list, quarantine::counts,
         ledger::show, map::district, system::show,
+        media::list, media::show, media::publish, media::watch, media::end,
+        media::recordings::switch, media::recordings::list, media::recordings::video, media::recordings::verify,
+        media::recordings::hold,
         audit::list, audit::verify,
         changes::list, changes::get, changes::candidate, changes::create, changes::check, changes::edit,
         changes::submit, changes::withdraw, changes::emergency, changes::review, changes::approve, changes::reject,

@@ -377,6 +377,7 @@ impl Hub {
             },
             commands: Arc::new(Desk { live: live.clone(), batches: batches.clone() }),
             mqtt: Some(Arc::new(Echo)),
+            media: None,
             ledger: Arc::new(Default::default),
             system: Arc::new(|| SystemInfo { version: "1".into(), ..SystemInfo::default() }),
             readiness: Arc::new(Ready(ready.clone())),
