@@ -12,11 +12,11 @@ const axeSource = readFileSync(web.resolve('axe-core/axe.min.js'), 'utf8');
 export const screenshots = join(root, 'target/screenshots');
 mkdirSync(screenshots, { recursive: true });
 
-export function launch() {
+export function launch(more = []) {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', ...more],
   });
 }
 

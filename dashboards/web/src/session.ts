@@ -45,6 +45,16 @@ export function maySeeReports(role: Role | undefined): boolean {
   return role !== undefined && role !== 'patrol_officer' && role !== 'crew'
 }
 
+/** Who may watch and hear a unit. */
+export function mayWatch(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'administrator'
+}
+
+/** What was recorded of a unit. */
+export function mayReplay(role: Role | undefined): boolean {
+  return role === 'dispatcher' || role === 'auditor' || role === 'administrator'
+}
+
 /** Rules of notification and their journal. */
 export function maySeeNotify(role: Role | undefined): boolean {
   return role === 'dispatcher' || role === 'plant_operator' || role === 'auditor' || role === 'administrator'

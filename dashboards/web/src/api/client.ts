@@ -25,6 +25,7 @@ import type {
   Witness,
 } from './types'
 
+import type { ReadOf, WriteOf } from './document'
 import type { DispatchReads, DispatchWrites } from './orders'
 import type { Backtest, Change, ChangeDetail, Difference, Edit, RuleAudit, RuleProblem, RulesAnswer, RuleVersion, Suggestions } from './change'
 import type { Delivery, DeskName, Handover, KpiReport, Notifications, NotifyAnswer, NotifyRules, PushBrowser, Receiver } from './report'
@@ -103,10 +104,15 @@ export interface Reads extends DispatchReads {
   '/api/v1/quarantine/counts': { answer: QuarantineCount[]; query: object }
   '/api/v1/ledger': { answer: Ledger; query: object }
   '/api/v1/map/district': { answer: District; query: object }
+  '/api/v1/media': ReadOf<'/api/v1/media'>
+  '/api/v1/media/{unit}/recordings': ReadOf<'/api/v1/media/{unit}/recordings'>
+  '/api/v1/media/{unit}/recordings/{id}/verification': ReadOf<'/api/v1/media/{unit}/recordings/{id}/verification'>
 }
 
 /** Calls that change something. */
 export interface Writes extends DispatchWrites {
+  'POST /api/v1/media/{unit}/record': WriteOf<'POST /api/v1/media/{unit}/record'>
+  'PUT /api/v1/media/{unit}/recordings/{id}/hold': WriteOf<'PUT /api/v1/media/{unit}/recordings/{id}/hold'>
   'PUT /api/v1/notifications/read': { body: { seq: number }; answer: { read: number; unread: number } }
   'POST /api/v1/push/subscriptions': { body: { endpoint: string; keys: { p256dh: string; auth: string }; label: string }; answer: PushBrowser }
   'DELETE /api/v1/push/subscriptions': { body: { endpoint: string }; answer: null }
@@ -204,7 +210,7 @@ export function whenUnauthorised(act: () => void): void {
   onUnauthorised = act
 }
 
-function fill(template: string, path: Record<string, string> | undefined): string {
+function fill(template: string, path: Record<string, string | number> | undefined): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path?.[name] ?? ''))
 }
 

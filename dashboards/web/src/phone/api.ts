@@ -30,7 +30,8 @@ export type PhoneReads = {
     | '/api/v1/dispatch/codes'
     | '/api/v1/me/shift'
     | '/api/v1/me/messages'
-    | '/api/v1/me/statistics']: ReadOf<P>
+    | '/api/v1/me/statistics'
+    | '/api/v1/media/{unit}']: ReadOf<P>
 } & {
   /** GeoJSON, which the document names and does not spell out. */
   '/api/v1/map/district': { answer: District; query: object }
@@ -94,7 +95,7 @@ export async function get<K extends keyof PhoneReads>(
   query: PhoneReads[K]['query'],
   id = '',
 ): Promise<PhoneReads[K]['answer']> {
-  const answer = await request('GET', path.replace('{id}', encodeURIComponent(id)) + queryText(query), null)
+  const answer = await request('GET', path.replace(/\{\w+\}/, encodeURIComponent(id)) + queryText(query), null)
   if (answer.status < 200 || answer.status >= 300) throw new ApiError(answer.status, answer.detail, answer.retryAfterS)
   return answer.body as PhoneReads[K]['answer']
 }
