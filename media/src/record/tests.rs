@@ -17,7 +17,7 @@ fn unit() -> DeviceId {
 
 /// Picture `n` of a source of 25 a second, a key every 50.
 fn frame(n: u64) -> Arc<Frame> {
-    let key = n % 50 == 0;
+    let key = n.is_multiple_of(50);
     let mut data = if key { KEY.to_vec() } else { PICTURE.to_vec() };
     data.extend_from_slice(&n.to_be_bytes());
     let at = START + i64::try_from(n * 40).expect("small");
