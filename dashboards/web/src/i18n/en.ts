@@ -253,6 +253,7 @@ const en: Words = {
     title: 'Recordings',
     today: '{n} today',
     none: 'Nothing recorded today. The dot on the picture begins one; calls for help are recorded by themselves.',
+    speed: 'Speed',
     verify: 'Verify',
     hold: 'Keep',
     held: 'Kept',

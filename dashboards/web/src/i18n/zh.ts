@@ -252,6 +252,7 @@ const zh = {
     title: '录像',
     today: '今日 {n} 段',
     none: '今天没有录像。按画面上的圆点开始录制；紧急求助时自动录制。',
+    speed: '播放速度',
     verify: '校验',
     hold: '留存',
     held: '已留存',
