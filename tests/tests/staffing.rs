@@ -61,6 +61,13 @@ async fn a_phone_on_shift_is_proposed_planned_and_counted() {
     assert_eq!(status, 422, "{problem}");
     assert!(problem["detail"].as_str().expect("a sentence").contains("养护班组"), "{problem}");
 
+    let id = &order["id"];
+    let many = json!({"request_id": "bulk", "orders": [id, id, "W-none"], "event": to_other("")["event"]});
+    let answers = desk.post("/api/v1/orders/acts", &many).await;
+    let statuses: Vec<_> = (0..3).map(|n| (&answers[n]["ok"], answers[n]["problem"]["status"].as_u64())).collect();
+    let no = &json!(false);
+    assert_eq!(statuses, [(no, Some(422)), (no, Some(422)), (no, Some(404))], "each its own answer: {answers}");
+
     let plan = desk.post("/api/v1/orders/plan", &json!({})).await;
     let lines = plan["lines"].as_array().expect("lines");
     assert!(

@@ -176,13 +176,14 @@ pub async fn act_many(
         done_at: None,
         version: None,
     };
-    let mut unexplained = unexplained(&state, &new.orders, &new.event).await?;
+    let unexplained = unexplained(&state, &new.orders, &new.event).await?;
     let calls = new.orders.iter().filter(|id| !unexplained.contains_key(*id)).map(call).collect();
     let mut results = state.orders.act(by, calls).await?.into_iter();
     let mut answers = Vec::with_capacity(new.orders.len());
     for id in new.orders {
-        if let Some(problem) = unexplained.remove(&id) {
-            answers.push(ActAnswer { id, order: None, ok: false, problem: Some(problem) });
+        // An order that is named twice is answered twice.
+        if let Some(problem) = unexplained.get(&id) {
+            answers.push(ActAnswer { id, order: None, ok: false, problem: Some(problem.clone()) });
             continue;
         }
         let result = results.next().unwrap_or_else(|| Err(OrderFailure::Unknown(id.clone())));
