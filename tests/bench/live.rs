@@ -112,8 +112,8 @@ pub async fn viewers() -> Result<()> {
     Ok(())
 }
 
-/// Crew accounts of the phones; each is logged in on several.
-const CREWS: usize = 20;
+/// Crew accounts of the phones; each is logged in on several. Fewer than one address may log in at once (20).
+const CREWS: usize = 15;
 /// Phones of the dispatch crews.
 const PHONES: usize = 1_000;
 /// A phone on shift sends its position so often.
