@@ -20,4 +20,4 @@ pub mod core;
 mod edge;
 pub mod record;
 
-pub use edge::{Answer, Edge, EdgeConfig, Frame, FrameKind, MediaError, MediaEvent};
+pub use edge::{Answer, Edge, EdgeConfig, Frame, FrameKind, Happening, MediaError, MediaEvent};

@@ -14,6 +14,21 @@ pub enum MediaAim {
     Watch,
 }
 
+/// Somebody who wants a session, and the offer they made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaOffer {
+    /// The unit.
+    pub unit: DeviceId,
+    /// What for.
+    pub aim: MediaAim,
+    /// Who: user name.
+    pub by: String,
+    /// Whether the unit may hear them, where they watch.
+    pub talk: bool,
+    /// SDP (RFC 8866).
+    pub sdp: String,
+}
+
 /// The link of a session, measured over the last second.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

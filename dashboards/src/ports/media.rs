@@ -2,7 +2,7 @@
 
 use super::{Answer, PortFailure};
 use greenhub_model::ids::{DeviceId, MediaSessionId};
-use greenhub_model::media::{MediaAim, MediaStream, Recording, RecordingProof};
+use greenhub_model::media::{MediaOffer, MediaStream, Recording, RecordingProof};
 use std::path::PathBuf;
 
 /// Why the media relay made no session.
@@ -14,6 +14,9 @@ pub enum MediaRefusal {
     /// A bound is reached.
     #[error("{0}")]
     Full(String),
+    /// The disk does not take it.
+    #[error("{0}")]
+    Disk(String),
     /// The relay does not run.
     #[error("the media relay is not running")]
     Gone,
@@ -30,23 +33,16 @@ pub struct RecordingBytes {
 
 /// The media relay's door. Recordings are named by their unit and [`Recording::id`]; none: there is no such one.
 pub trait MediaDoor: Send + Sync {
-    /// Answers an SDP offer: the session and the SDP answer. With `talk` the watcher is heard by the unit.
-    fn open(
-        &self,
-        unit: DeviceId,
-        aim: MediaAim,
-        by: String,
-        talk: bool,
-        offer: String,
-    ) -> Answer<'_, Result<(MediaSessionId, String), MediaRefusal>>;
+    /// Answers an offer: the session and the SDP answer.
+    fn open(&self, offer: MediaOffer) -> Answer<'_, Result<(MediaSessionId, String), MediaRefusal>>;
     /// Ends a session, with `by` only one of this user; whether there was one.
     fn end(&self, session: MediaSessionId, by: Option<String>) -> Answer<'_, bool>;
     /// The streams there are; of one unit where it is given.
     fn streams(&self, unit: Option<DeviceId>) -> Answer<'_, Vec<MediaStream>>;
     /// Whether a user carries a unit.
     fn carries<'a>(&'a self, user: &'a str, unit: &'a DeviceId) -> Answer<'a, bool>;
-    /// Records a unit whenever it sends, until it is switched off again.
-    fn record(&self, unit: DeviceId, on: bool, by: &str);
+    /// Records a unit whenever it sends, also after a restart, until it is switched off again.
+    fn record(&self, unit: DeviceId, on: bool, by: String) -> Answer<'_, Result<(), MediaRefusal>>;
     /// Recordings that show some of `from` to `to` (Unix ms), oldest first, at most 1,000.
     fn recordings(&self, unit: DeviceId, from: i64, to: i64) -> Answer<'_, Result<Vec<Recording>, PortFailure>>;
     /// Where the bytes of a recording lie; of `span` only (Unix ms) where it is given, from a key picture on.

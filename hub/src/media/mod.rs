@@ -8,8 +8,8 @@ use greenhub_dashboards::live::Live;
 use greenhub_dashboards::ports::{Answer, MediaDoor, MediaRefusal, PortFailure, RecordingBytes};
 use greenhub_dispatch::core::duty::phone_of;
 use greenhub_media::record::{Keep, Shelf, ShelfError};
-use greenhub_media::{Edge, EdgeConfig, MediaError, MediaEvent};
-use greenhub_model::media::{MediaAim, MediaStream, Recording, RecordingProof};
+use greenhub_media::{Edge, EdgeConfig, Happening, MediaError, MediaEvent};
+use greenhub_model::media::{MediaOffer, MediaStream, Recording, RecordingProof};
 use greenhub_model::{DeviceId, MediaSessionId};
 use greenhub_storage::accounts::{AuditLog, NewAuditEntry, Outcome};
 use greenhub_storage::log::Clock;
@@ -48,19 +48,9 @@ impl Relay {
 }
 
 impl MediaDoor for Relay {
-    fn open(
-        &self,
-        unit: DeviceId,
-        aim: MediaAim,
-        by: String,
-        talk: bool,
-        offer: String,
-    ) -> Answer<'_, Result<(MediaSessionId, String), MediaRefusal>> {
+    fn open(&self, offer: MediaOffer) -> Answer<'_, Result<(MediaSessionId, String), MediaRefusal>> {
         Box::pin(async move {
-            let answer = match aim {
-                MediaAim::Publish => self.edge.publish(unit, by, offer).await,
-                MediaAim::Watch => self.edge.watch(unit, by, talk, offer).await,
-            };
+            let answer = self.edge.open(offer).await;
             answer.map(|answer| (answer.session, answer.sdp)).map_err(|error| match error {
                 MediaError::Offer(why) => MediaRefusal::Offer(format!("无法应答该会话描述：{why}")),
                 MediaError::Full(why) => MediaRefusal::Full(why.to_owned()),
@@ -87,8 +77,12 @@ impl MediaDoor for Relay {
         Box::pin(async move { phone_of(user).as_ref() == Some(unit) })
     }
 
-    fn record(&self, unit: DeviceId, on: bool, by: &str) {
-        self.wishes.set(unit, on, by);
+    fn record(&self, unit: DeviceId, on: bool, by: String) -> Answer<'_, Result<(), MediaRefusal>> {
+        let wishes = self.wishes.clone();
+        Box::pin(async move {
+            let set = tokio::task::spawn_blocking(move || wishes.set(unit, on, by)).await;
+            set.unwrap_or_else(|problem| Err(MediaRefusal::Disk(problem.to_string())))
+        })
     }
 
     fn recordings(&self, unit: DeviceId, from: i64, to: i64) -> Answer<'_, Result<Vec<Recording>, PortFailure>> {
@@ -160,7 +154,7 @@ pub fn start(
     info!(address = %edge.address(), "patrol media");
     tokio::spawn(journal(edge.events(), audit, clock.clone(), stop.clone()));
     let shelf = recording::shelf(&config.data)?;
-    let wishes = Arc::new(Wishes::default());
+    let wishes = Arc::new(Wishes::open(&config.data)?);
     let recorders = Recorders {
         edge: edge.clone(),
         shelf: shelf.clone(),
@@ -196,10 +190,9 @@ async fn journal(
             }
         };
         let action = match event.what {
-            "connected" => "media_connected",
-            "talk" => "media_talk",
-            "ended" => "media_ended",
-            _ => continue,
+            Happening::Connected => "media_connected",
+            Happening::Talks => "media_talk",
+            Happening::Ended => "media_ended",
         };
         let entry = NewAuditEntry {
             at: clock.now(),

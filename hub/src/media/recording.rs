@@ -5,13 +5,16 @@
 
 use anyhow::{Context, Result};
 use greenhub_dashboards::live::Live;
+use greenhub_dashboards::ports::MediaRefusal;
 use greenhub_media::Edge;
 use greenhub_media::record::{Keep, Shelf, record};
 use greenhub_model::DeviceId;
 use greenhub_model::media::MediaState;
 use greenhub_storage::log::Clock;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -25,27 +28,60 @@ const AFTER_HELP: Duration = Duration::from_secs(60);
 /// A disk that refused is not asked again before.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
-/// Which units a person wants recorded, and by whom it was asked; and which are recorded now.
-#[derive(Debug, Default)]
+/// Units that may be asked for at one time.
+const ASKED_MAX: usize = 1_000;
+
+/// Which units a person wants recorded, and by whom it was asked, kept over a restart; and which are recorded now.
+#[derive(Debug)]
 pub struct Wishes {
+    file: PathBuf,
     asked: Mutex<BTreeMap<DeviceId, String>>,
-    running: Mutex<BTreeMap<DeviceId, ()>>,
+    running: Mutex<BTreeSet<DeviceId>>,
 }
 
 impl Wishes {
-    /// Sets or takes back a wish.
-    pub fn set(&self, unit: DeviceId, on: bool, by: &str) {
+    /// Those of the data directory.
+    pub fn open(data: &Path) -> Result<Self> {
+        let file = data.join("recordings").join("asked.json");
+        let asked = match std::fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("read {}", file.display()))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
+        };
+        Ok(Self { file, asked: Mutex::new(asked), running: Mutex::default() })
+    }
+
+    /// Sets or takes back a wish: on disk when it returns, and not set where the disk refuses.
+    pub fn set(&self, unit: DeviceId, on: bool, by: String) -> Result<(), MediaRefusal> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if on {
-            asked.insert(unit, by.to_owned());
+        let mut next = asked.clone();
+        if !on {
+            next.remove(&unit);
+        } else if next.len() < ASKED_MAX || next.contains_key(&unit) {
+            next.insert(unit, by);
         } else {
-            asked.remove(&unit);
+            return Err(MediaRefusal::Full(format!("手动录制的单兵最多 {ASKED_MAX} 个，请先停止一些")));
+        }
+        self.write(&next).map_err(|error| MediaRefusal::Disk(format!("录制开关未能保存：{error}")))?;
+        *asked = next;
+        Ok(())
+    }
+
+    fn write(&self, asked: &BTreeMap<DeviceId, String>) -> std::io::Result<()> {
+        let new = self.file.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec(asked)?)?;
+        file.sync_all()?;
+        std::fs::rename(&new, &self.file)?;
+        match self.file.parent() {
+            Some(directory) => File::open(directory)?.sync_all(),
+            None => Ok(()),
         }
     }
 
     /// Whether a unit is recorded now.
     pub fn running(&self, unit: &DeviceId) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(unit)
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(unit)
     }
 
     fn asked_by(&self, unit: &DeviceId) -> Option<String> {
@@ -53,8 +89,7 @@ impl Wishes {
     }
 
     fn note(&self, units: impl Iterator<Item = DeviceId>) {
-        let now = units.map(|unit| (unit, ())).collect();
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = units.collect();
     }
 }
 
@@ -176,5 +211,28 @@ impl Recorders {
             Ok(Err(problem)) => warn!(%problem, "old recordings could not be removed"),
             Err(problem) => warn!(%problem, "old recordings could not be removed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_outlives_a_restart_and_is_bounded() {
+        let data = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(data.path().join("recordings")).expect("made");
+        let unit = |n: usize| DeviceId::new(&format!("P-{n}")).expect("an id");
+        let wishes = Wishes::open(data.path()).expect("none yet");
+        for n in 0..ASKED_MAX {
+            wishes.set(unit(n), true, "dispatcher".into()).expect("set");
+        }
+        assert!(matches!(wishes.set(unit(ASKED_MAX), true, "dispatcher".into()), Err(MediaRefusal::Full(_))));
+        wishes.set(unit(0), false, "dispatcher".into()).expect("taken back");
+        let again = Wishes::open(data.path()).expect("as it was left");
+        assert_eq!((again.asked_by(&unit(0)), again.asked_by(&unit(1))), (None, Some("dispatcher".into())));
+        std::fs::remove_dir_all(data.path().join("recordings")).expect("the disk is gone");
+        assert!(matches!(again.set(unit(1), false, String::new()), Err(MediaRefusal::Disk(_))));
+        assert!(again.asked_by(&unit(1)).is_some(), "what the disk refused is not so");
     }
 }

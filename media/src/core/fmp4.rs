@@ -50,11 +50,6 @@ impl Parameters {
     pub fn size(&self) -> (u32, u32) {
         (self.width, self.height)
     }
-
-    /// The codec's name for a browser (RFC 6381), for example `avc1.42e01f`.
-    pub fn codec(&self) -> String {
-        format!("avc1.{:02x}{:02x}{:02x}", self.sps[1], self.sps[2], self.sps[3])
-    }
 }
 
 /// One picture or sound packet, as a fragment takes it.

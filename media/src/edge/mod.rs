@@ -12,7 +12,7 @@ mod peer;
 mod run;
 mod switchboard;
 
-use greenhub_model::media::MediaStream;
+use greenhub_model::media::{MediaOffer, MediaStream};
 use greenhub_model::{DeviceId, MediaSessionId};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -92,8 +92,6 @@ pub struct Frame {
     pub kind: FrameKind,
     /// Whether a decoder can begin here; true for all audio.
     pub key: bool,
-    /// Whether nothing was lost before it.
-    pub contiguous: bool,
     /// Media time in ticks: 90,000 a second for video, 48,000 for audio.
     pub ticks: u64,
     /// When its first packet arrived, Unix ms.
@@ -102,7 +100,18 @@ pub struct Frame {
     pub data: Arc<[u8]>,
 }
 
-/// What happened to a session, for the audit log and the journal.
+/// What becomes of a session by itself; its opening is known to whoever asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    /// Media may flow.
+    Connected,
+    /// The watcher began to talk to the unit.
+    Talks,
+    /// It is over.
+    Ended,
+}
+
+/// What happened to a session, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaEvent {
     /// The session.
@@ -111,8 +120,8 @@ pub struct MediaEvent {
     pub unit: DeviceId,
     /// Who.
     pub by: String,
-    /// A word: `publish`, `watch`, `connected`, `talk`, `ended`.
-    pub what: &'static str,
+    /// What.
+    pub what: Happening,
     /// Why, where it matters; empty otherwise.
     pub why: String,
 }
@@ -131,8 +140,7 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 
 /// What the handle asks of the thread.
 pub(crate) enum Command {
-    Publish { unit: DeviceId, by: String, offer: String, reply: Reply<Result<Answer, MediaError>> },
-    Watch { unit: DeviceId, by: String, talk: bool, offer: String, reply: Reply<Result<Answer, MediaError>> },
+    Open { offer: MediaOffer, reply: Reply<Result<Answer, MediaError>> },
     End { session: MediaSessionId, by: Option<String>, why: &'static str, reply: Reply<bool> },
     Streams { unit: Option<DeviceId>, reply: Reply<Vec<MediaStream>> },
     Tap { unit: DeviceId, reply: Reply<broadcast::Receiver<Arc<Frame>>> },
@@ -178,14 +186,9 @@ impl Edge {
         self.events.subscribe()
     }
 
-    /// Answers the offer of somebody who sends a unit's picture and sound. A sender that is there already ends.
-    pub async fn publish(&self, unit: DeviceId, by: String, offer: String) -> Result<Answer, MediaError> {
-        self.ask(|reply| Command::Publish { unit, by, offer, reply }).await.ok_or(MediaError::Gone)?
-    }
-
-    /// Answers the offer of somebody who watches; with `talk` their microphone reaches the unit.
-    pub async fn watch(&self, unit: DeviceId, by: String, talk: bool, offer: String) -> Result<Answer, MediaError> {
-        self.ask(|reply| Command::Watch { unit, by, talk, offer, reply }).await.ok_or(MediaError::Gone)?
+    /// Answers an offer. A sender of the unit that is there already ends where another one comes.
+    pub async fn open(&self, offer: MediaOffer) -> Result<Answer, MediaError> {
+        self.ask(|reply| Command::Open { offer, reply }).await.ok_or(MediaError::Gone)?
     }
 
     /// Ends a session; with `by` only one of this user. False where there is none.

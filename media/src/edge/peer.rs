@@ -1,8 +1,8 @@
 //! One session: a str0m instance, what it is for, and what it measured.
 
 use crate::core::timeline::Timeline;
-use greenhub_model::media::{MediaAim, MediaLink};
-use greenhub_model::{DeviceId, MediaSessionId};
+use greenhub_model::MediaSessionId;
+use greenhub_model::media::{MediaLink, MediaOffer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,12 +30,10 @@ pub(super) enum Given {
 /// One session.
 pub(super) struct Peer {
     pub session: MediaSessionId,
-    pub unit: DeviceId,
-    pub aim: MediaAim,
-    pub by: String,
+    /// Whose, and for what.
+    pub offer: MediaOffer,
     /// Unix ms.
     pub since: i64,
-    pub may_talk: bool,
     pub opened: Instant,
     pub heard: Instant,
     pub connected: bool,
@@ -84,20 +82,16 @@ impl Meter {
     }
 }
 
-/// Whose session, and for what.
-pub(super) struct Opening {
-    pub session: MediaSessionId,
-    pub unit: DeviceId,
-    pub aim: MediaAim,
-    pub by: String,
-    pub since: i64,
-    pub may_talk: bool,
-}
-
 impl Peer {
-    /// A session that answers `offer`; the answer as SDP.
-    pub fn answer(opening: Opening, offer: &str, local: SocketAddr, now: Instant) -> Result<(Self, String), String> {
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|problem| problem.to_string())?;
+    /// A session since `since` (Unix ms) that answers `offer`; the answer as SDP.
+    pub fn answer(
+        session: MediaSessionId,
+        offer: MediaOffer,
+        since: i64,
+        local: SocketAddr,
+        now: Instant,
+    ) -> Result<(Self, String), String> {
+        let sdp = SdpOffer::from_sdp_string(&offer.sdp).map_err(|problem| problem.to_string())?;
         let mut rtc = Rtc::builder()
             .clear_codecs()
             .enable_h264(true)
@@ -107,15 +101,11 @@ impl Peer {
             .build(now);
         let candidate = Candidate::host(local, "udp").map_err(|problem| problem.to_string())?;
         rtc.add_local_candidate(candidate);
-        let answer = rtc.sdp_api().accept_offer(offer).map_err(|problem| problem.to_string())?;
-        let Opening { session, unit, aim, by, since, may_talk } = opening;
+        let answer = rtc.sdp_api().accept_offer(sdp).map_err(|problem| problem.to_string())?;
         let peer = Self {
             session,
-            unit,
-            aim,
-            by,
+            offer,
             since,
-            may_talk,
             opened: now,
             heard: now,
             connected: false,

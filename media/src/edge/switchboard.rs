@@ -7,10 +7,12 @@
 //!
 //! A unit's stream outlives its sender: watchers and taps wait for the next one. It is gone with the last of them.
 
-use super::peer::{Given, Opening, Peer};
-use super::{Answer, Command, EdgeConfig, Frame, FrameKind, MediaError, MediaEvent, OFFER_BYTES_MAX, TAP_FRAMES_MAX};
+use super::peer::{Given, Peer};
+use super::{
+    Answer, Command, EdgeConfig, Frame, FrameKind, Happening, MediaError, MediaEvent, OFFER_BYTES_MAX, TAP_FRAMES_MAX,
+};
 use crate::core::h264;
-use greenhub_model::media::{MediaAim, MediaState, MediaStream, MediaWatcher};
+use greenhub_model::media::{MediaAim, MediaOffer, MediaState, MediaStream, MediaWatcher};
 use greenhub_model::{DeviceId, MediaSessionId};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -87,17 +89,14 @@ impl Switchboard {
 
     pub fn command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Publish { unit, by, offer, reply } => {
-                let answer = self.open(unit, MediaAim::Publish, by, false, &offer, now);
-                let _ = reply.send(answer);
-            }
-            Command::Watch { unit, by, talk, offer, reply } => {
-                let answer = self.open(unit, MediaAim::Watch, by, talk, &offer, now);
+            Command::Open { offer, reply } => {
+                let answer = self.open(offer, now);
                 let _ = reply.send(answer);
             }
             Command::End { session, by, why, reply } => {
                 let found = self.by_session.get(&session).copied();
-                let mine = |id: &PeerId| by.as_ref().is_none_or(|by| self.peers.get(id).is_some_and(|p| p.by == *by));
+                let mine =
+                    |id: &PeerId| by.as_ref().is_none_or(|by| self.peers.get(id).is_some_and(|p| p.offer.by == *by));
                 let found = found.filter(mine);
                 if let Some(id) = found {
                     self.end(id, why);
@@ -123,21 +122,14 @@ impl Switchboard {
         }
     }
 
-    fn open(
-        &mut self,
-        unit: DeviceId,
-        aim: MediaAim,
-        by: String,
-        may_talk: bool,
-        offer: &str,
-        now: Instant,
-    ) -> Result<Answer, MediaError> {
-        if offer.len() > OFFER_BYTES_MAX {
+    fn open(&mut self, offer: MediaOffer, now: Instant) -> Result<Answer, MediaError> {
+        if offer.sdp.len() > OFFER_BYTES_MAX {
             return Err(MediaError::Offer(format!("it is longer than {OFFER_BYTES_MAX} bytes")));
         }
         if self.peers.len() >= self.config.sessions_max {
             return Err(MediaError::Full("音视频会话数已达上限，请稍后再试"));
         }
+        let (unit, aim) = (offer.unit.clone(), offer.aim);
         let stream = self.streams.get(&unit);
         match aim {
             MediaAim::Publish => {
@@ -153,8 +145,8 @@ impl Switchboard {
             }
         }
         let session = new_session()?;
-        let opening = Opening { session: session.clone(), unit: unit.clone(), aim, by, since: unix_ms(), may_talk };
-        let (peer, sdp) = Peer::answer(opening, offer, self.address, now).map_err(MediaError::Offer)?;
+        let made = Peer::answer(session.clone(), offer, unix_ms(), self.address, now);
+        let (peer, sdp) = made.map_err(MediaError::Offer)?;
         let id = self.next;
         self.next += 1;
         self.peers.insert(id, peer);
@@ -170,8 +162,7 @@ impl Switchboard {
         if let Some(before) = before {
             self.end(before, "同一单兵重新开始回传");
         }
-        self.tell(id, if aim == MediaAim::Publish { "publish" } else { "watch" }, "");
-        self.drain(id, now);
+        self.drain(id);
         Ok(Answer { session, sdp })
     }
 
@@ -189,7 +180,7 @@ impl Switchboard {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.take(input);
         }
-        self.drain(id, now);
+        self.drain(id);
         self.settle(now);
     }
 
@@ -200,7 +191,7 @@ impl Switchboard {
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.take(Input::Timeout(now));
             }
-            self.drain(id, now);
+            self.drain(id);
         }
         self.settle(now);
     }
@@ -232,7 +223,7 @@ impl Switchboard {
         self.bytes.clear();
     }
 
-    fn drain(&mut self, id: PeerId, _now: Instant) {
+    fn drain(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let (bytes, outbox, pending) = (&mut self.bytes, &mut self.outbox, &mut self.pending);
         peer.drain(
@@ -251,7 +242,7 @@ impl Switchboard {
         while let Some((id, given)) = self.pending.pop_front() {
             match given {
                 Given::Connected => {
-                    self.tell(id, "connected", "");
+                    self.tell(id, Happening::Connected, "");
                     let sender = self.sender_of(id);
                     self.ask_key(sender, now);
                 }
@@ -269,15 +260,15 @@ impl Switchboard {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let audio = data.params.spec().codec.is_audio();
         peer.meter.count(data.data.len(), !audio);
-        match peer.aim {
+        match peer.offer.aim {
             MediaAim::Publish => self.outward(id, data, now),
-            MediaAim::Watch if audio && peer.may_talk => self.talk(id, data, now),
+            MediaAim::Watch if audio && peer.offer.talk => self.talk(id, data, now),
             MediaAim::Watch => {}
         }
     }
 
     fn outward(&mut self, id: PeerId, data: &MediaData, now: Instant) {
-        let Some(unit) = self.peers.get(&id).map(|peer| peer.unit.clone()) else { return };
+        let Some(unit) = self.peers.get(&id).map(|peer| peer.offer.unit.clone()) else { return };
         let Some(stream) = self.streams.get_mut(&unit).filter(|stream| stream.sender == Some(id)) else { return };
         let audio = data.params.spec().codec.is_audio();
         let key = audio || h264::is_key(&data.data);
@@ -290,7 +281,6 @@ impl Switchboard {
                 source: id,
                 kind: if audio { FrameKind::Audio } else { FrameKind::Video },
                 key,
-                contiguous: data.contiguous,
                 ticks: data.time.numer(),
                 at: unix_ms() - i64::try_from(now.duration_since(data.network_time).as_millis()).unwrap_or(0),
                 data: data.data.clone(),
@@ -310,7 +300,7 @@ impl Switchboard {
                 }
             }
             peer.forward(id, data, now);
-            self.drain(watcher, now);
+            self.drain(watcher);
         }
         if wants_key {
             self.ask_key(Some(id), now);
@@ -319,7 +309,7 @@ impl Switchboard {
 
     /// A watcher speaks: to the unit's loudspeaker, and only one at a time.
     fn talk(&mut self, id: PeerId, data: &MediaData, now: Instant) {
-        let Some(unit) = self.peers.get(&id).map(|peer| peer.unit.clone()) else { return };
+        let Some(unit) = self.peers.get(&id).map(|peer| peer.offer.unit.clone()) else { return };
         let Some(stream) = self.streams.get_mut(&unit) else { return };
         match stream.talker {
             Some((other, since)) if other != id && now.duration_since(since) < TALK_HOLD => return,
@@ -332,51 +322,51 @@ impl Switchboard {
             peer.talked = Some(now);
         }
         if begins {
-            self.tell(id, "talk", "");
+            self.tell(id, Happening::Talks, "");
         }
         if let Some(sender) = sender {
             if let Some(peer) = self.peers.get_mut(&sender) {
                 peer.forward(id, data, now);
             }
-            self.drain(sender, now);
+            self.drain(sender);
         }
     }
 
     fn sender_of(&self, id: PeerId) -> Option<PeerId> {
-        self.streams.get(&self.peers.get(&id)?.unit)?.sender
+        self.streams.get(&self.peers.get(&id)?.offer.unit)?.sender
     }
 
     fn ask_key(&mut self, sender: Option<PeerId>, now: Instant) {
         let Some(sender) = sender else { return };
         if let Some(peer) = self.peers.get_mut(&sender) {
             peer.ask_key(now);
-            self.drain(sender, now);
+            self.drain(sender);
         }
     }
 
     fn end(&mut self, id: PeerId, why: &str) {
-        self.tell(id, "ended", why);
+        self.tell(id, Happening::Ended, why);
         let Some(mut peer) = self.peers.remove(&id) else { return };
         peer.close();
         self.by_session.remove(&peer.session);
         self.by_address.retain(|_, owner| *owner != id);
-        if let Some(stream) = self.streams.get_mut(&peer.unit) {
+        if let Some(stream) = self.streams.get_mut(&peer.offer.unit) {
             stream.watchers.retain(|watcher| *watcher != id);
             if stream.sender == Some(id) {
                 (stream.sender, stream.size) = (None, None);
             }
             if stream.idle() {
-                self.streams.remove(&peer.unit);
+                self.streams.remove(&peer.offer.unit);
             }
         }
     }
 
-    fn tell(&self, id: PeerId, what: &'static str, why: &str) {
+    fn tell(&self, id: PeerId, what: Happening, why: &str) {
         if let Some(peer) = self.peers.get(&id) {
             let _ = self.events.send(MediaEvent {
                 session: peer.session.clone(),
-                unit: peer.unit.clone(),
-                by: peer.by.clone(),
+                unit: peer.offer.unit.clone(),
+                by: peer.offer.by.clone(),
                 what,
                 why: why.to_owned(),
             });
@@ -395,7 +385,7 @@ impl Switchboard {
         };
         let watchers = stream.watchers.iter().filter_map(|id| self.peers.get(id)).map(|peer| MediaWatcher {
             session: peer.session.clone(),
-            by: peer.by.clone(),
+            by: peer.offer.by.clone(),
             since: peer.since,
             connected: peer.connected,
             talking: peer.talked.is_some_and(|at| now.duration_since(at) < TALK_HOLD),
@@ -405,7 +395,7 @@ impl Switchboard {
             unit: unit.clone(),
             state,
             session: sender.map(|peer| peer.session.clone()),
-            by: sender.map(|peer| peer.by.clone()).unwrap_or_default(),
+            by: sender.map(|peer| peer.offer.by.clone()).unwrap_or_default(),
             since: sender.map(|peer| peer.since),
             video: sender.is_some_and(|peer| peer.has(str0m::format::Codec::H264)),
             audio: sender.is_some_and(|peer| peer.has(str0m::format::Codec::Opus)),

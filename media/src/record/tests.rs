@@ -21,7 +21,7 @@ fn frame(n: u64) -> Arc<Frame> {
     let mut data = if key { KEY.to_vec() } else { PICTURE.to_vec() };
     data.extend_from_slice(&n.to_be_bytes());
     let at = START + i64::try_from(n * 40).expect("small");
-    Arc::new(Frame { source: 1, kind: FrameKind::Video, key, contiguous: true, ticks: n * 3600, at, data: data.into() })
+    Arc::new(Frame { source: 1, kind: FrameKind::Video, key, ticks: n * 3600, at, data: data.into() })
 }
 
 /// Records frames `from..to` and ends.
@@ -185,7 +185,9 @@ fn killed_a_hundred_times_what_stands_is_whole_and_signed() {
             .expect("a child");
         // Each is let live until it has written something, then a little longer, another while each time.
         let file = root.path().join("P-1").join(format!("{START}.jsonl"));
+        let begun = std::time::Instant::now();
         while fs::metadata(&file).map_or(0, |data| data.len()) < 2_000 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the child of round {round} records nothing");
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_micros(round * 137));

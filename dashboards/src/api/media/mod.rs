@@ -17,13 +17,14 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use greenhub_model::media::{MediaAim, MediaStream};
+use greenhub_model::media::{MediaAim, MediaOffer, MediaStream};
 use greenhub_model::{DeviceId, MediaSessionId, Role};
 use greenhub_storage::accounts::Outcome;
 use serde::Deserialize;
 use std::sync::Arc;
 
 const SDP: &str = "application/sdp";
+/// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
 
 /// Why somebody watches.
@@ -54,7 +55,8 @@ pub async fn publish(
         note(&state, &caller, "media_publish", unit.as_str(), Outcome::Refused, "不是本人携带的单兵").await;
         return Err(Problem::new(StatusCode::FORBIDDEN, format!("{unit} 不是您携带的单兵，请使用自己的设备回传")));
     }
-    let answer = door.open(unit.clone(), MediaAim::Publish, user, false, offer).await;
+    let offer = MediaOffer { unit: unit.clone(), aim: MediaAim::Publish, by: user, talk: false, sdp: offer };
+    let answer = door.open(offer).await;
     answered(&state, &caller, "media_publish", &unit, "", answer).await
 }
 
@@ -78,7 +80,8 @@ pub async fn watch(
         return Err(Problem::unusable(format!("观看事由最多 {REASON_CHARS_MAX} 个字，请缩短")));
     }
     let talk = matches!(caller.session.role, Role::Dispatcher | Role::Administrator);
-    let answer = door.open(unit.clone(), MediaAim::Watch, caller.session.username.clone(), talk, offer).await;
+    let by = caller.session.username.clone();
+    let answer = door.open(MediaOffer { unit: unit.clone(), aim: MediaAim::Watch, by, talk, sdp: offer }).await;
     answered(&state, &caller, "media_watch", &unit, &reason, answer).await
 }
 
@@ -155,8 +158,15 @@ async fn answered(
             Ok((StatusCode::CREATED, [(header::CONTENT_TYPE, SDP.to_owned()), (header::LOCATION, place)], sdp)
                 .into_response())
         }
-        Err(MediaRefusal::Offer(why)) => Err(Problem::unusable(why)),
-        Err(MediaRefusal::Full(why)) => Err(Problem::new(StatusCode::CONFLICT, why)),
-        Err(MediaRefusal::Gone) => Err(unavailable()),
+        Err(refusal) => Err(refused(refusal)),
+    }
+}
+
+fn refused(refusal: MediaRefusal) -> Problem {
+    match refusal {
+        MediaRefusal::Offer(why) => Problem::unusable(why),
+        MediaRefusal::Full(why) => Problem::new(StatusCode::CONFLICT, why),
+        MediaRefusal::Disk(why) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, why),
+        MediaRefusal::Gone => unavailable(),
     }
 }

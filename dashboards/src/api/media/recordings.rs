@@ -2,7 +2,7 @@
 //!
 //! What is cut is not re-encoded: a clip is the head and the fragments of the recording itself, from a key picture on.
 
-use super::unavailable;
+use super::{REASON_CHARS_MAX, refused, unavailable};
 use crate::access::Caller;
 use crate::api::List;
 use crate::api::audit::note;
@@ -26,7 +26,6 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 const MEDIA_TYPE: &str = "video/mp4";
-const REASON_CHARS_MAX: usize = 200;
 const PIECE: u64 = 64 << 10;
 /// Longest time that one list may span: 31 days.
 const SPAN_MS_MAX: i64 = 31 * 86_400_000;
@@ -77,7 +76,8 @@ pub struct ClipQuery {
 
 /// Record a unit whenever it sends, or no longer.
 #[utoipa::path(post, path = "/api/v1/media/{unit}/record", tag = "media", params(("unit" = DeviceId, Path)),
-    request_body = RecordSwitch, responses((status = 204, description = "it is so from now on"), (status = 400, body = Problem)))]
+    request_body = RecordSwitch, responses((status = 204, description = "it is so from now on"), (status = 400, body = Problem),
+        (status = 409, body = Problem), (status = 507, body = Problem)))]
 pub async fn switch(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
@@ -86,9 +86,13 @@ pub async fn switch(
 ) -> Result<StatusCode, Problem> {
     let door = door(&state)?;
     let action = if wish.on { "media_record" } else { "media_record_end" };
-    door.record(unit.clone(), wish.on, &caller.session.username);
-    note(&state, &caller, action, unit.as_str(), Outcome::Done, "").await;
-    Ok(StatusCode::NO_CONTENT)
+    let set = door.record(unit.clone(), wish.on, caller.session.username.clone()).await;
+    let (outcome, why) = match &set {
+        Ok(()) => (Outcome::Done, String::new()),
+        Err(refusal) => (Outcome::Refused, refusal.to_string()),
+    };
+    note(&state, &caller, action, unit.as_str(), outcome, &why).await;
+    set.map(|()| StatusCode::NO_CONTENT).map_err(refused)
 }
 
 /// Recordings of a unit that show some of a time.
